@@ -1,0 +1,373 @@
+/* Signals: the ledger alone and through the log, and the same work done by Redis and SQLite.
+ *
+ *   apply          processor time of an event in the ledger: 3 half-lives, 3 rings, a million
+ * entities read5x1000     five features of 1,000 entities drawn evenly memory         bytes of a
+ * live pair of entity and signal, with the directory ingest_durable events a second through the
+ * log, durable by the thousand
+ *
+ * Against peers ours and theirs take turns with the same events, fewer of them, as peers are slow;
+ * what a server's process uses counts.  bench/signals.sh starts the server and runs this. */
+#include "signals/system.h"
+
+#include "schema/schema.h"
+#include "signals/features.h"
+#include "signals/ledger.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#ifdef BENCH_SQLITE
+#define SQLITE &signals_sqlite
+#else
+#define SQLITE NULL
+#endif
+#ifdef BENCH_REDIS
+#define REDIS &signals_redis
+#else
+#define REDIS NULL
+#endif
+
+static const struct peer {
+    const char *name;
+    const struct signals_system *system; /* NULL: it was not there when this was built */
+} peers[] = {{"redis", REDIS}, {"sqlite", SQLITE}};
+enum { PEERS = sizeof peers / sizeof *peers, APPLY_BATCH = 128, CASES = 4 };
+static const char *const case_names[CASES] = {"apply", "read5x1000", "memory", "ingest_durable"};
+enum { CASE_APPLY, CASE_READ, CASE_MEMORY, CASE_INGEST };
+
+struct world {
+    struct memory memory;
+    struct schema schema;
+    struct signal signals[SIGNALS + 2];
+    struct fold fold;
+    struct ledger *ledger;
+    int64_t now_ms;
+};
+
+/* An entity's id is its ordinal. */
+static ordinal ordinal_of(void *context, enum entity_kind kind, entity_id id)
+{
+    (void)context;
+    (void)kind;
+    return (ordinal)id;
+}
+
+static entity_id id_of(void *context, enum entity_kind kind, ordinal entity)
+{
+    (void)context;
+    (void)kind;
+    return entity;
+}
+
+static void define(struct signal *signal, signal_id id)
+{
+    static const int64_t half_lives_ms[] = {HOUR_MS, DAY_MS, 7 * DAY_MS};
+    static const int64_t windows_ms[] = {HOUR_MS, DAY_MS, 7 * DAY_MS, 30 * DAY_MS};
+    *signal = (struct signal){.id = id, .kind = ENTITY_ITEM, .lateness_ms = 12 * HOUR_MS};
+    signal->half_life_count = 3;
+    signal->window_count = 4;
+    memcpy(signal->half_life_ms, half_lives_ms, sizeof half_lives_ms);
+    memcpy(signal->window_ms, windows_ms, sizeof windows_ms);
+}
+
+static void world_init(struct world *world)
+{
+    struct error error;
+    *world = (struct world){.schema = {.signal_count = SIGNALS + 2}};
+    memory_init(&world->memory, 0);
+    for (signal_id i = 0; i < SIGNALS + 2; i++)
+        define(&world->signals[i], i);
+    world->schema.signals = world->signals;
+    struct ledger_ids ids = {ordinal_of, id_of, NULL};
+    must_hold(ledger_create(&world->memory, &ids, &world->fold, &world->ledger, &error) == CODE_OK,
+              "a ledger");
+}
+
+static void world_release(struct world *world)
+{
+    world->fold.ops->free(world->fold.state);
+    memory_release(&world->memory);
+}
+
+/* Seconds of processor time that the ledger takes. */
+static double apply_some(struct world *world, const struct event *events, size_t count)
+{
+    static struct change changes[APPLY_BATCH];
+    static struct resolved_change resolved[APPLY_BATCH];
+    struct error error;
+    for (size_t i = 0; i < count; i++) {
+        changes[i] = (struct change){.kind = CHANGE_SIGNAL,
+                                     .signal = {.signal = (signal_id)(events[i].signal + 2)}};
+        resolved[i] =
+            (struct resolved_change){.schema = &world->schema,
+                                     .change = &changes[i],
+                                     .subject = events[i].entity,
+                                     .subject_id = events[i].entity,
+                                     .other = ORDINAL_NONE,
+                                     .time_ms = events[i].time_ms,
+                                     .effective = true,
+                                     .contributions = {{events[i].time_ms, SIGNAL_VALUE_ONE, 1}},
+                                     .contribution_count = 1};
+        if (events[i].time_ms > world->now_ms) world->now_ms = events[i].time_ms;
+    }
+    double start = measure_thread_seconds();
+    must_hold(world->fold.ops->apply_signals(world->fold.state, resolved, count, &error) == CODE_OK,
+              "events are applied");
+    return measure_thread_seconds() - start;
+}
+
+static double apply(struct world *world, const struct event *events, size_t count)
+{
+    double seconds = 0;
+    for (size_t done = 0; done < count; done += APPLY_BATCH)
+        seconds += apply_some(world, events + done,
+                              count - done < APPLY_BATCH ? count - done : APPLY_BATCH);
+    return seconds;
+}
+
+static void read_five(const struct world *world, const uint32_t *entities)
+{
+    static const struct feature features[FEATURES] = {
+        {.op = FEATURE_COUNT, .signal = VIEW + 2, .slot = 0},
+        {.op = FEATURE_COUNT, .signal = VIEW + 2, .slot = 1},
+        {.op = FEATURE_COUNT, .signal = VIEW + 2, .slot = 2},
+        {.op = FEATURE_COUNT, .signal = LIKE + 2, .slot = 1},
+        {.op = FEATURE_DECAY, .signal = VIEW + 2, .slot = 1}};
+    static double values[FEATURES][CANDIDATES];
+    static bool missing[FEATURES][CANDIDATES];
+    for (size_t i = 0; i < FEATURES; i++)
+        features_read(world->ledger, &features[i], world->now_ms, entities, CANDIDATES,
+                      (struct feature_column){values[i], missing[i]});
+}
+
+/* A checkpoint's list of what is to be written goes with it. */
+static double bytes_per_pair(struct world *world)
+{
+    world->fold.ops->seal(world->fold.state);
+    world->fold.ops->sealed(world->fold.state, true);
+    return (double)world->fold.ops->bytes(world->fold.state) /
+           (double)ledger_record_count(world->ledger);
+}
+
+struct scale {
+    uint32_t entities;
+    size_t history, burst;           /* events: over 40 days, and a round's at 500,000 a second */
+    size_t peer_history, peer_burst; /* over a day */
+    size_t queries;
+    double ingest_seconds;
+};
+
+struct peer_figures {
+    void *system;
+    struct world ours;
+    struct samples apply[2], read[2], memory[2]; /* ours, theirs */
+};
+
+struct run {
+    struct benchmark *benchmark;
+    struct scale scale;
+    bool cases[CASES];
+    struct world world;
+    struct stream stream, peer_stream;
+    struct event *events;
+    struct samples apply, p50, p99, memory;
+    struct ingest_figures ingest;
+    struct peer_figures peers[PEERS];
+};
+
+static void fill(struct run *run)
+{
+    world_init(&run->world);
+    stream_init(&run->stream, run->scale.entities, 1);
+    run->stream.step_ms = 40.0 * (double)DAY_MS / (double)run->scale.history;
+    for (size_t left = run->scale.history; left > 0;) {
+        size_t some = left < run->scale.burst ? left : run->scale.burst;
+        stream_draw(&run->stream, run->events, some);
+        (void)apply(&run->world, run->events, some);
+        left -= some;
+    }
+    run->stream.step_ms = 0.002;
+    samples_add(&run->memory, bytes_per_pair(&run->world));
+}
+
+static void round_of_ours(struct run *run)
+{
+    static uint32_t entities[CANDIDATES];
+    struct samples micros = {0};
+    stream_draw(&run->stream, run->events, run->scale.burst);
+    double seconds = apply(&run->world, run->events, run->scale.burst);
+    samples_add(&run->apply, seconds / (double)run->scale.burst * 1e9);
+    for (size_t i = 0; i < run->scale.queries; i++) {
+        for (size_t j = 0; j < CANDIDATES; j++)
+            entities[j] = (uint32_t)(measure_random(&run->stream.random) % run->scale.entities) + 1;
+        double start = measure_thread_seconds();
+        read_five(&run->world, entities);
+        samples_add(&micros, (measure_thread_seconds() - start) * 1e6);
+    }
+    samples_add(&run->p50, samples_quantile(&micros, 0.5));
+    samples_add(&run->p99, samples_quantile(&micros, 0.99));
+    samples_release(&micros);
+}
+
+static double peer_time(const struct signals_system *system, void *context)
+{
+    return measure_process_seconds() + system->server_seconds(context);
+}
+
+static void round_of_peer(struct run *run, const struct signals_system *system,
+                          struct peer_figures *figures)
+{
+    static double values[FEATURES * CANDIDATES];
+    static uint32_t entities[CANDIDATES];
+    double events = (double)run->scale.peer_burst;
+    stream_draw(&run->peer_stream, run->events, run->scale.peer_burst);
+    samples_add(&figures->apply[0],
+                apply(&figures->ours, run->events, run->scale.peer_burst) / events * 1e6);
+    double start = peer_time(system, figures->system);
+    system->apply(figures->system, run->events, run->scale.peer_burst);
+    samples_add(&figures->apply[1], (peer_time(system, figures->system) - start) / events * 1e6);
+    for (size_t i = 0; i < CANDIDATES; i++)
+        entities[i] = run->events[i * (run->scale.peer_burst / CANDIDATES)].entity;
+    enum { READS = 100 };
+    start = measure_thread_seconds();
+    for (int i = 0; i < READS; i++)
+        read_five(&figures->ours, entities);
+    samples_add(&figures->read[0], (measure_thread_seconds() - start) / READS * 1e3);
+    start = peer_time(system, figures->system);
+    system->read(figures->system, figures->ours.now_ms, entities, values);
+    samples_add(&figures->read[1], (peer_time(system, figures->system) - start) * 1e3);
+}
+
+static void open_peers(struct run *run)
+{
+    stream_init(&run->peer_stream, run->scale.entities, 2);
+    run->peer_stream.step_ms =
+        (double)DAY_MS / (double)(run->scale.peer_history + 9 * run->scale.peer_burst);
+    for (size_t i = 0; i < PEERS; i++) {
+        struct peer_figures *figures = &run->peers[i];
+        if (!peers[i].system || peers[i].system->missing()) continue;
+        figures->system = peers[i].system->open(run->benchmark->directory);
+        world_init(&figures->ours);
+    }
+    stream_draw(&run->peer_stream, run->events, run->scale.peer_history);
+    for (size_t i = 0; i < PEERS; i++) {
+        struct peer_figures *figures = &run->peers[i];
+        if (!figures->system) continue;
+        double empty = peers[i].system->bytes(figures->system);
+        (void)apply(&figures->ours, run->events, run->scale.peer_history);
+        peers[i].system->apply(figures->system, run->events, run->scale.peer_history);
+        samples_add(&figures->memory[0], bytes_per_pair(&figures->ours));
+        samples_add(&figures->memory[1], (peers[i].system->bytes(figures->system) - empty) /
+                                             (double)ledger_record_count(figures->ours.ledger));
+    }
+}
+
+static void compare(const struct run *run, const struct comparison *comparison, struct samples *two)
+{
+    struct comparison filled = *comparison;
+    filled.less_is_better = true;
+    filled.ours = &two[0];
+    filled.theirs = &two[1];
+    benchmark_compare(run->benchmark, &filled);
+    samples_release(&two[0]);
+    samples_release(&two[1]);
+}
+
+static void report_peers(struct run *run)
+{
+    for (size_t i = 0; i < PEERS; i++) {
+        struct peer_figures *figures = &run->peers[i];
+        if (!figures->system) continue;
+        const char *name = peers[i].name;
+        compare(run, &(struct comparison){"apply", name, "us/event", .target = 100},
+                figures->apply);
+        compare(run, &(struct comparison){"read5x1000", name, "ms", .target = 100}, figures->read);
+        compare(run, &(struct comparison){"memory", name, "bytes/pair", .target = i == 0 ? 2.5 : 0},
+                figures->memory);
+        peers[i].system->close(figures->system);
+        world_release(&figures->ours);
+    }
+}
+
+static void report(struct run *run)
+{
+    const struct benchmark *benchmark = run->benchmark;
+    if (run->memory.count > 0) {
+        benchmark_report(benchmark, "apply", "ns/event", &run->apply);
+        benchmark_report(benchmark, "read5x1000 p50", "us", &run->p50);
+        benchmark_report(benchmark, "read5x1000 p99", "us", &run->p99);
+        benchmark_report(benchmark, "memory", "bytes/pair", &run->memory);
+        world_release(&run->world);
+    }
+    report_peers(run);
+    if (!run->cases[CASE_INGEST]) return;
+    benchmark_compare(benchmark, &(struct comparison){.name = "ingest_durable",
+                                                      .peer = "raw write+sync",
+                                                      .unit = "events/s",
+                                                      .ours = &run->ingest.counters,
+                                                      .theirs = &run->ingest.raw,
+                                                      .target = 0.8});
+    benchmark_report(benchmark, "ingest_durable, all folds", "events/s", &run->ingest.folds);
+}
+
+/* Loud in a smoke run, an error in a full one. */
+static void look_for_peers(const struct benchmark *benchmark)
+{
+    bool all = true;
+    for (size_t i = 0; i < PEERS; i++) {
+        const char *missing = "its library was not there when this was built";
+        if (peers[i].system) missing = peers[i].system->missing();
+        if (!missing) continue;
+        fprintf(stderr, "SKIPPED peer %s: %s\n", peers[i].name, missing);
+        all = false;
+    }
+    must_hold(all || benchmark->tiny || getenv("BENCH_ALONE"),
+              "all peers are here (make bench-signals installs them)");
+}
+
+static void choose_cases(struct run *run, int argc, char **argv)
+{
+    for (int i = 0; i < CASES; i++)
+        run->cases[i] = argc <= 4;
+    for (int i = 4; i < argc; i++) {
+        bool known = false;
+        for (int j = 0; j < CASES; j++) {
+            if (strcmp(argv[i], case_names[j]) != 0) continue;
+            run->cases[j] = known = true;
+        }
+        must_hold(known, "a case is one of: apply, read5x1000, memory, ingest_durable");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static struct run run;
+    struct benchmark benchmark;
+    benchmark_init(&benchmark, argc, argv);
+    look_for_peers(&benchmark);
+    run.benchmark = &benchmark;
+    run.scale = benchmark.tiny ? (struct scale){2000, 20000, 4000, 2000, 1000, 20, 0.05}
+                               : (struct scale){1000000, 20000000, 1000000, 400000, 20000, 500, 1};
+    choose_cases(&run, argc, argv);
+    (void)mkdir(benchmark.directory, 0700);
+    run.events = malloc(run.scale.burst * sizeof *run.events);
+    must_hold(run.events != NULL, "memory");
+    bool ledger_cases = run.cases[CASE_APPLY] || run.cases[CASE_READ] || run.cases[CASE_MEMORY];
+    if (ledger_cases) {
+        fill(&run);
+        open_peers(&run);
+    }
+    char directory[4096];
+    snprintf(directory, sizeof directory, "%s/ingest", benchmark.directory);
+    for (size_t round = 0; round < benchmark.rounds; round++) {
+        if (ledger_cases) round_of_ours(&run);
+        for (size_t i = 0; ledger_cases && i < PEERS; i++)
+            if (run.peers[i].system) round_of_peer(&run, peers[i].system, &run.peers[i]);
+        if (run.cases[CASE_INGEST]) ingest_round(directory, run.scale.ingest_seconds, &run.ingest);
+    }
+    report(&run);
+    free(run.events);
+    return 0;
+}

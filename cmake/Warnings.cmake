@@ -1,0 +1,17 @@
+# One set of warnings for every target of ours, on gcc and clang alike.
+add_library(tidal_flags INTERFACE)
+target_compile_options(tidal_flags INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes
+  -Wmissing-prototypes -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wimplicit-fallthrough
+  -Wdouble-promotion -fno-math-errno -ffp-contract=off)
+if(TIDAL_WERROR)
+  target_compile_options(tidal_flags INTERFACE -Werror)
+endif()
+if(TIDAL_SANITIZE)
+  target_compile_options(tidal_flags INTERFACE -fsanitize=${TIDAL_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize-recover=all)
+  target_link_options(tidal_flags INTERFACE -fsanitize=${TIDAL_SANITIZE})
+endif()
+if(TIDAL_FUZZ)
+  target_compile_options(tidal_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+target_compile_definitions(tidal_flags INTERFACE _GNU_SOURCE)

@@ -1,0 +1,270 @@
+#!/usr/bin/env python3
+"""Writes the seed corpora of the fuzz targets to fuzz/corpus: the same bytes on every machine.
+Inputs that a fuzzer found are added beside them by hand, under a name that says what they are."""
+
+import os
+import random
+import struct
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def write(target, name, data):
+    folder = os.path.join(HERE, "corpus", target)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), "wb") as file:
+        file.write(data if isinstance(data, bytes) else data.encode())
+
+
+# --- Numbers as src/base/bytes.h writes them ---
+
+def varint(number):
+    out = b""
+    while number >= 0x80:
+        out += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return out + bytes([number])
+
+
+def signed(number):
+    return varint(number << 1 if number >= 0 else (-number << 1) - 1)
+
+
+def string(text):
+    return varint(len(text.encode())) + text.encode()
+
+
+# --- Texts ---
+
+STATEMENTS = {
+    "define_field": "DEFINE FIELD subtitle ON item TEXT (analyzer = english, weight = 2)",
+    "define_embedding": "DEFINE EMBEDDING content ON item DIMENSIONS 3 METRIC cosine;",
+    "define_signal": "DEFINE SIGNAL play ON item HALF LIFE 1h, 24h, 7d WINDOWS 1h, 24h "
+                     "VELOCITY 1h LATENESS 12h VALUE MIN MAX UNIQUE PER USER ALLOW UNKNOWN "
+                     "POSITIVE FROM 4 NEGATIVE BELOW 2",
+    "define_relation": "DEFINE RELATION mutes FROM user TO creator EXCLUDING",
+    "define_context": "DEFINE CONTEXT hour INTEGER",
+    "define_profile": "DEFINE PROFILE for_you VERSION 3 AS FROM newest(100), trending(view, 1h, "
+                      "50), related(user follows creator, 20) SCORE 2 * velocity(view, 1h) - "
+                      "0.5 * age(item.published) TIMES freshness(item.published, 7d) EXCLUDE "
+                      "seen(30d), blocked, hidden DIVERSIFY max 2 per category",
+    "put": "PUT item 1001 KEY 'film-7' {\"title\": \"It's; \\\"}\", \"tags\": [\"a\", \"b\"], "
+           "\"year\": 1999, \"look\": [1, 0.5, -2e3], \"published\": \"2026-11-01T10:00:00Z\"};",
+    "patch": "PATCH item KEY 'it''s' {\"year\": null, \"look\": null}",
+    "put_parameter": "PUT user $id KEY $key $body",
+    "delete": "DELETE creator 18446744073709551615 -- the last\n;",
+    "signal": "SIGNAL vote ON item 5 BY USER KEY 'u' VALUE -2.5 AT '2026-11-01' KEY 'once'",
+    "retract": "RETRACT SIGNAL like ON item $i BY USER $u AT 1793527200000",
+    "relate": "RELATE user 1 follows creator KEY 'ada' WEIGHT 0.25 AT 12",
+    "transaction": "TRANSACTION { PUT item 1 {}; SIGNAL view ON item 1 BY USER 2; UNRELATE user 2 "
+                   "likes item 1; PATCH item 1 { \"title\": \"}\" }; };",
+    "retrieve": "RETRIEVE items FOR USER 7 FROM newest(10) WHERE category IN ('a', $c) AND "
+                "NOT (year < 2000 OR title IS MISSING) RETURNING id, key, score, item.title, "
+                "explain LIMIT 10 OFFSET 5 NOW '2026-11-01' SEED 42 AT LEAST $lsn",
+    "retrieve_ranking": "RETRIEVE items FROM all SCORE coalesce(item.rating, -1) / (1 + "
+                        "log2(1 + count(view, 24h))) + if(item.live, 1, 0) EXCLUDE hidden LIMIT 3",
+    "why_not": "WHY NOT item 7 IN RETRIEVE items FROM newest(10) WHERE year >= 2000",
+    "explain": "EXPLAIN RETRIEVE items FROM trending(view, 1h)",
+    "show": "SHOW SCHEMA; SHOW STATUS; CHECKPOINT; -- a script",
+    "cursors": "DEFINE CURSOR search FROM $lsn; TAIL CURSOR search WAIT 1s; ADVANCE CURSOR search "
+               "TO 7; DROP CURSOR search; SHOW CURSORS;",
+    "tail": "TAIL FROM $lsn WHERE kind = 'signal' AND name IN ('like', $x) AND id IN $ids AND "
+            "user != 42 LIMIT 5 WAIT 500ms",
+    "nested": "RETRIEVE items FROM all WHERE " + "NOT (" * 15 + "live" + ")" * 15,
+}
+
+QUESTIONS = {
+    "all": "RETRIEVE items FROM all",
+    "hot": "RETRIEVE items FOR USER 1 USING hot LIMIT 10",
+    "where": "RETRIEVE items FROM all WHERE genre = 'g1' AND year > 2000 OR tags = 't3'",
+    "where_types": "RETRIEVE items FROM all WHERE (rating >= 2.5 AND live = true AND published < "
+                   "'2026-11-01') OR creator = 2 OR title IS MISSING",
+    "parameters": "RETRIEVE items FOR USER $u FROM all WHERE genre IN $l AND year > $n AND rating "
+                  "> $x AND genre != $t LIMIT $n",
+    "signals": "RETRIEVE items FROM all SCORE decay(view, 1h) + rate(view, 24h) + count(view, 7d) "
+               "- sum(vote, 24h) + mean(vote, 24h) + velocity(view, 24h) LIMIT 40",
+    "ratio": "RETRIEVE items FROM newest(30) SCORE ratio(like, view, prior 20 MEAN 0.1) TIMES "
+             "saturate(count(view), 3)",
+    "user": "RETRIEVE items FOR USER 1 FROM related(user follows creator, 20), newest(20) SCORE "
+            "affinity(user, item.genre) + 0.5 * related(user follows creator) - if(seen(7d), 1, 0)",
+    "math": "RETRIEVE items FROM all SCORE log(max(1, item.year)) + sqrt(abs(item.rating)) + "
+            "pow(2, clamp(item.rating, -1, 3)) + min(1, 2) * max(3, item.year) / 7",
+    "gates": "RETRIEVE items FOR USER 2 FROM all EXCLUDE seen(30d), blocked, hidden DIVERSIFY max "
+             "1 per genre, max 2 per creator LIMIT 5",
+    "columns": "RETRIEVE items FOR USER 1 FROM newest(9) SCORE freshness(item.published, 24h) "
+               "RETURNING id, key, score, rank, source, title, tags, look, published, explain",
+    "lines": "RETRIEVE items FOR USER 1 FROM newest(20) SCORE 0.3 * item.rating + 1e300 * "
+             "item.year - mean(vote, 24h) / 3 TIMES freshness(item.published, 7d) TIMES 0.7 "
+             "RETURNING score, explain",
+    "time": "RETRIEVE items FROM trending(view, 24h, 5) NOW '2026-11-02T00:00:00Z' SEED 7 OFFSET 2",
+    "context": "RETRIEVE items FROM all SCORE if(context.device = 'tv', 1, item.rating)",
+    "explain": "EXPLAIN RETRIEVE items FOR USER 1 USING hot WHERE live = true",
+    "why_not": "WHY NOT item 5 IN RETRIEVE items FOR USER 1 USING hot WHERE year > 1991 LIMIT 3",
+    "why_not_absent": "WHY NOT item KEY 'x' IN RETRIEVE items FROM all",
+}
+
+JSON = {
+    "fields": '{"title": "Un \\u00e9t\\u00e9", "category": "film", "tags": ["a", "b"], "year": '
+              '1999, "rating": 4.5e0, "live": true, "published": "2026-11-01T10:00:00.5+01:00", '
+              '"creator": 18446744073709551615, "look": [1, -0.5, 3e38]}',
+    "nulls": '{"title":null,"tags":null,"look":null}',
+    "user": ' {"country" : "fr"} ',
+    "escapes": '"\\"\\\\\\/\\b\\f\\n\\r\\t\\ud83d\\ude00\\uffff"',
+    "surrogates": '["\\ud800", "\\udc00\\ud800"]',
+    "numbers": "[0, -0, -0.0, 1e308, 1e-400, 5e-324, 9223372036854775807, -9223372036854775808]",
+    "large": "[9223372036854775808, 18446744073709551615]",
+    "too_large": "[18446744073709551616]",
+    "deep": "[" * 64 + "]" * 64,
+    "too_deep": '{"a":' * 65 + "1" + "}" * 65,
+    "twice": '{"a": 1, "b": 2, "\\u0061": 3}',
+    "utf8": '"é€😀\x7f"',
+    "bad_utf8": b'"\xed\xa0\x80\xc0\x80"',
+    "trailing": "{} {}",
+    "wrong_types": '{"year": 1.5, "tags": ["a", 1], "look": [1, 2], "published": "soon"}',
+    "long_number": "0." + "3" * 399,
+}
+
+
+# --- Changes (docs/formats/change.md) ---
+
+def entity(kind, identity):
+    if isinstance(identity, str):
+        return bytes([kind | 0x80]) + string(identity)
+    return bytes([kind]) + varint(identity)
+
+
+def put(kind, who, fields, embeddings, key=""):
+    out = bytes([kind]) + who + string(key) + varint(len(fields))
+    for number, value in fields:
+        out += varint(number) + value
+    out += varint(len(embeddings))
+    for number, value in embeddings:
+        out += varint(number) + value
+    return out
+
+
+def vector(numbers):
+    return b"\x09" + varint(len(numbers)) + struct.pack(f"<{len(numbers)}f", *numbers)
+
+
+VALUES = [(0, b"\x06" + string("a title")), (1, b"\x06" + string("film")),
+          (2, b"\x07" + varint(2) + string("a") + string("b")), (3, b"\x03" + signed(1999)),
+          (4, b"\x04" + struct.pack("<d", 4.5)), (5, b"\x02"),
+          (6, b"\x05" + signed(1793527200000)), (7, b"\x08" + varint(2**64 - 1))]
+SIGNAL = bytes([5]) + varint(4) + bytes([7]) + entity(0, 5) + entity(1, 9) + signed(-3 << 15) + \
+    signed(1793527200000)
+RELATE = bytes([6]) + varint(0) + bytes([1]) + entity(1, 1) + entity(2, "ada") + \
+    struct.pack("<f", 0.25) + signed(12)
+
+CHANGES = {
+    "define": bytes([1]) + string("DEFINE FIELD x ON item TEXT"),
+    "put": put(2, entity(0, 1001), VALUES, [(0, vector([1, 0.5, -2]))], "film-7"),
+    "put_empty": put(2, entity(2, "k"), [], []),
+    "patch": put(3, entity(0, 7), [(0, b"\x00"), (5, b"\x01")], [(0, b"\x00")]),
+    "delete": bytes([4]) + entity(1, 2**63),
+    "signal": SIGNAL,
+    "signal_plain": bytes([5]) + varint(2) + bytes([0]) + entity(0, 5),
+    "retract": bytes([5]) + varint(3) + bytes([9]) + entity(0, 5) + entity(1, "u"),
+    "relate": RELATE,
+    "unrelate": bytes([7]) + varint(1) + bytes([0]) + entity(1, 1) + entity(2, 2),
+    "transaction": bytes([8]) + varint(3) + SIGNAL + RELATE + put(2, entity(0, 1), VALUES[:1], []),
+    "forget": bytes([9]) + entity(1, 42),
+    "forget_key": bytes([9]) + entity(1, "ann"),
+    "cursor_define": bytes([10, 1]) + string("search") + varint(300),
+    "cursor_advance": bytes([10, 2]) + string("search") + varint(2**64 - 1),
+    "cursor_drop": bytes([10, 3]) + string("search"),
+    "trailing": bytes([4]) + entity(1, 5) + b"\x00",
+    "long_varint": bytes([4, 1, 0x85, 0x00]),
+}
+
+
+# --- Rows (docs/formats/rows.md), as rows_fuzz.c takes them ---
+
+def row(keyspace, identity, suffix, value):
+    return bytes([keyspace, identity, len(suffix)]) + suffix + struct.pack("<H", len(value)) + value
+
+
+def entity_row(ordinal, *puts, created=1700000000000):
+    pieces = b"".join(struct.pack("<I", len(data) + 1) + b"\x01" + data for data in puts)
+    return bytes([1, 1]) + struct.pack("<Iq", ordinal, created) + pieces
+
+
+def ledger_row(decays, rings, minimum_maximum=False):
+    out = bytes([1, int(minimum_maximum)]) + signed(1700000000000) + signed(3) + signed(3 << 16)
+    if minimum_maximum:
+        out += signed(-1) + signed(5 << 16)
+    out += bytes([len(decays)])
+    for half_life, spare, total in decays:
+        out += varint(half_life) + bytes([spare]) + signed(total)
+    out += bytes([len(rings)])
+    for hop, longest, buckets in rings:
+        out += varint(hop) + varint(longest) + varint(len(buckets))
+        for index, (number, count) in enumerate(buckets):
+            out += (varint(number) if index else signed(number)) + signed(count)
+            out += signed(count << 16)
+            if minimum_maximum:
+                out += signed(-1) + signed(5 << 16)
+    return out
+
+
+HOUR, DAY = 3600000, 86400000
+LEDGER = ledger_row([(HOUR, 0, 1 << 30), (7 * DAY, 0, 1 << 40)],
+                    [(300000, HOUR, [(5666656, 2), (10, 1)]), (HOUR, 7 * DAY, [(472222, 3)])])
+BEHAVIOUR = bytes([1, 7]) + varint(2) + signed(1700000000000) + signed(1700000000000) + \
+    signed(1600000000000) + varint(2) + varint(3) + bytes([3]) + signed(1700000000000) + \
+    signed(1 << 16) + varint(4) + bytes([0]) + signed(5)
+EDGE = bytes([1]) + struct.pack("<f", 0.5) + signed(1700000000000)
+
+
+def edge_suffix(relation, to):
+    return struct.pack(">HQ", relation, to)
+
+
+NOBODY = entity(0, 0)
+ROWS = {
+    "entities": b"\x00" + row(0, 5, b"", entity_row(0, put(2, NOBODY, VALUES, [(
+        0, vector([1, 2, 3]))], "film-5"))) + row(0, 6, b"", entity_row(1, put(
+            2, NOBODY, VALUES[2:4], []))) + row(1, 1, b"", entity_row(0, put(
+                2, entity(1, 0), [(8, b"\x06" + string("fr"))], []))),
+    "entities_pieces": b"\x00" + row(0, 5, b"", entity_row(
+        0, put(2, NOBODY, VALUES[:2], [], "k"), put(2, NOBODY, VALUES[2:], []))),
+    "entities_deleted": b"\x00" + row(0, 5, b"", bytes([1, 0]) + struct.pack("<Iq", 0, 0)),
+    "entities_gap": b"\x00" + row(0, 5, b"", entity_row(3)),
+    "entities_lost": b"\x04" + row(0, 5, b"", entity_row(0)),
+    "entities_same_ordinal": b"\x00" + row(0, 5, b"", entity_row(0))
+                             + row(0, 6, b"", entity_row(0)),
+    "entities_same_key": b"\x00" + row(0, 5, b"", entity_row(0, put(2, NOBODY, [], [], "k")))
+                         + row(0, 6, b"", entity_row(1, put(2, NOBODY, [], [], "k"))),
+    "ledger": b"\x01" + row(0, 1, b"\x00\x02", LEDGER) + row(0, 2, b"\x00\x02", LEDGER),
+    "ledger_other_layout": b"\x01" + row(0, 1, b"\x00\x02", ledger_row([(DAY, 3, 5)], [])),
+    "ledger_extremes": b"\x01" + row(0, 1, b"\x00\x03", ledger_row(
+        [(HOUR, 0, -2**126), (7 * DAY, 60, 2**126)], [(DAY, 30 * DAY, [(19674, 1), (1, -1)])],
+        True)),
+    "edges": b"\x02" + row(1, 1, edge_suffix(0, 2), EDGE) + row(1, 1, edge_suffix(1, 3), EDGE)
+             + row(1, 2, edge_suffix(2, 1), EDGE),
+    "edges_unknown": b"\x02" + row(1, 1, edge_suffix(9, 2), EDGE),
+    "behaviour": b"\x03" + row(1, 1, struct.pack(">BQ", 0, 5), BEHAVIOUR)
+                 + row(1, 2, struct.pack(">BQ", 2, 1), BEHAVIOUR),
+    "behaviour_seen": b"\x03" + row(1, 2, struct.pack(">BQ", 0, 1), bytes([1, 1]) + varint(
+        2**32 - 1) + signed(-62135596800000) + varint(0)),
+    "newer_version": b"\x02" + row(1, 1, edge_suffix(0, 2), b"\x02" + EDGE[1:]),
+}
+
+
+def main():
+    for target, texts in (("statement", STATEMENTS), ("retrieve", QUESTIONS), ("json", JSON),
+                          ("change", {name: (b"\x02" if data[0] in (9, 10) else b"\x01") + data
+                                      for name, data in CHANGES.items()}),
+                          ("rows", ROWS)):
+        for name, data in texts.items():
+            write(target, name, data)
+    # A log is made from decisions: any bytes are some.
+    generator = random.Random(2026)
+    for index in range(12):
+        write("wal", f"decisions_{index:02}", b"\x01" + generator.randbytes(40 + 40 * index))
+    write("wal", "simplest", b"\x01")
+    write("wal", "segment_magic", b"\x00TIDALWAL\x01\x00\x00\x00\x00\x10\x00\x00" + bytes(176))
+
+
+if __name__ == "__main__":
+    main()

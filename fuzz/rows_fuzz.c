@@ -1,0 +1,229 @@
+/* Any rows of a store, loaded into one of the folds: an error, or a fold whose invariants hold,
+ * also after changes, and whose checkpoint loads again.
+ *
+ *   input   fold u8 (and, of entities, how many rows are lost: bits 2 and 3), then rows
+ *   row     keyspace u8, id u8, suffix bytes u8, suffix, row bytes u16, row */
+#include "behaviour/behaviour.h"
+#include "entities/entities.h"
+#include "fuzz/fuzz.h"
+#include "fuzz/world.h"
+#include "relations/edges.h"
+#include "signals/ledger.h"
+#include "unit/signals/fold_rows.h"
+
+#define TIME_MS     INT64_C(1700000000000)
+#define LIMIT_BYTES ((size_t)256 << 20)
+
+enum { SUFFIX_MAXIMUM = 16, KNOWN_IDS = 200, ENTITIES = 0, LEDGER = 1, BEHAVIOUR = 3 };
+
+struct world {
+    struct memory memory;
+    const struct schema *schema;
+    struct store *store;
+    unsigned which;
+    struct fold fold;
+    struct behaviour *behaviour;
+    struct error error;
+};
+
+static ordinal ordinal_of(void *context, enum entity_kind kind, entity_id id)
+{
+    (void)context;
+    (void)kind;
+    return id < KNOWN_IDS ? (ordinal)id : ORDINAL_NONE;
+}
+
+static entity_id id_of(void *context, enum entity_kind kind, ordinal entity)
+{
+    (void)context;
+    (void)kind;
+    return entity;
+}
+
+static const struct ledger_ids ids = {ordinal_of, id_of, NULL};
+
+static enum code make_fold(struct world *world)
+{
+    struct entities *entities;
+    struct ledger *ledger;
+    struct edges *edges;
+    switch (world->which) {
+    case 0:
+        return entities_create(&world->memory, &world->fold, &entities, &world->error);
+    case 1:
+        return ledger_create(&world->memory, &ids, &world->fold, &ledger, &world->error);
+    case 2:
+        return edges_create(&world->memory, ordinal_of, NULL, &world->fold, &edges, &world->error);
+    default:
+        return behaviour_create(&world->memory, ordinal_of, NULL, &world->fold, &world->behaviour,
+                                &world->error);
+    }
+}
+
+/* The store says how many ordinals there are. */
+static void put_counts(struct world *world, const uint32_t counts[ENTITY_KIND_COUNT])
+{
+    static const char *const keys[] = {KEY_COUNT_PREFIX "item", KEY_COUNT_PREFIX "user",
+                                       KEY_COUNT_PREFIX "creator"};
+    uint8_t count[4];
+    for (int kind = 0; kind < ENTITY_KIND_COUNT; kind++) {
+        if (counts[kind] == 0) continue;
+        store_u32(count, counts[kind]);
+        FUZZ_CHECK(store_put(world->store, KEYSPACE_DATABASE, text_of(keys[kind]),
+                             slice_of(count, sizeof count), &world->error) == CODE_OK);
+    }
+}
+
+static void put_rows(struct world *world, struct cursor *cursor, uint32_t lost)
+{
+    uint32_t counts[ENTITY_KIND_COUNT] = {lost};
+    static const enum key_tag tags[] = {TAG_ENTITY, TAG_LEDGER, TAG_EDGE, TAG_BEHAVIOUR};
+    while (cursor_left(cursor) > 0) {
+        enum keyspace keyspace = (enum keyspace)(cursor_u8(cursor) % ENTITY_KIND_COUNT);
+        if (world->which == BEHAVIOUR) keyspace = KEYSPACE_USERS; /* nobody looks elsewhere */
+        uint64_t id = cursor_u8(cursor);
+        struct slice suffix = cursor_bytes(cursor, cursor_u8(cursor) % (SUFFIX_MAXIMUM + 1));
+        size_t bytes = cursor_u16(cursor);
+        if (bytes > cursor_left(cursor)) bytes = cursor_left(cursor);
+        struct slice row = cursor_bytes(cursor, bytes);
+        if (cursor->failed) break;
+        struct key key = key_build(id, tags[world->which], suffix);
+        enum code code = store_put(world->store, keyspace, key_slice(&key), row, &world->error);
+        FUZZ_CHECK(code == CODE_OK);
+        counts[keyspace]++;
+    }
+    if (world->which == ENTITIES) put_counts(world, counts);
+}
+
+static void check_fold(const struct world *world)
+{
+    char reason[256] = "";
+    if (world->fold.ops->check(world->fold.state, reason, sizeof reason)) return;
+    fprintf(stderr, "%s: %s\n", world->fold.ops->name, reason);
+    abort();
+}
+
+/* NO_MEMORY is an answer to rows that ask for more than the limit. */
+static bool load(struct world *world)
+{
+    FUZZ_CHECK(make_fold(world) == CODE_OK);
+    enum code code =
+        world->fold.ops->load(world->fold.state, world->store, world->schema, &world->error);
+    if (code == CODE_OK) {
+        check_fold(world);
+        return true;
+    }
+    FUZZ_CHECK(code == CODE_CORRUPT || code == CODE_VERSION || code == CODE_NO_MEMORY);
+    FUZZ_CHECK(world->error.message[0] != '\0');
+    world->fold.ops->free(world->fold.state);
+    return false;
+}
+
+static void apply(struct world *world, const struct change *change, ordinal subject, ordinal other)
+{
+    struct resolved_change resolved = {.lsn = 1,
+                                       .ingest_ms = TIME_MS,
+                                       .watermark_ms = TIME_MS,
+                                       .schema = world->schema,
+                                       .change = change,
+                                       .subject = subject,
+                                       .subject_id = subject,
+                                       .other = other,
+                                       .other_id = other,
+                                       .time_ms = TIME_MS,
+                                       .effective = true,
+                                       .contributions = {{TIME_MS, SIGNAL_VALUE_ONE, 1}},
+                                       .contribution_count = 1};
+    if (world->behaviour && change->kind == CHANGE_SIGNAL)
+        behaviour_resolve(world->behaviour, &resolved);
+    enum code code = world->fold.ops->apply(world->fold.state, &resolved, &world->error);
+    FUZZ_CHECK(code == CODE_OK || code == CODE_NO_MEMORY);
+    if (code == CODE_OK) check_fold(world);
+}
+
+/* Entities give ordinals themselves, so they are asked by reference, in the engine. */
+static void apply_some(struct world *world)
+{
+    for (signal_id signal = 0; signal < world->schema->signal_count; signal++) {
+        struct change change = {
+            .kind = CHANGE_SIGNAL,
+            .signal = {.signal = signal,
+                       .entity = {.kind = world->schema->signals[signal].kind, .id = 1},
+                       .has_user = true,
+                       .user = {.kind = ENTITY_USER, .id = 2},
+                       .value = SIGNAL_VALUE_ONE,
+                       .has_time = true,
+                       .time_ms = TIME_MS}};
+        apply(world, &change, 1, 2);
+    }
+    struct change relate = {.kind = CHANGE_RELATE,
+                            .relate = {.relation = 0,
+                                       .from = {.kind = ENTITY_USER, .id = 1},
+                                       .to = {.kind = ENTITY_CREATOR, .id = 2},
+                                       .weight = 1}};
+    apply(world, &relate, 1, 2);
+    for (int kind = 0; kind < ENTITY_KIND_COUNT; kind++) {
+        struct change change = {.kind = CHANGE_DELETE,
+                                .delete = {.kind = (enum entity_kind)kind, .id = 1}};
+        apply(world, &change, 1, ORDINAL_NONE);
+    }
+}
+
+/* What was loaded is dumped as it was read: a state has one encoding.  But rows of a signal that
+ * was defined anew are converted, pieces of an entity are put together, and then stay. */
+static void check_dump(struct world *world, bool exact)
+{
+    struct store_batch *batch;
+    struct buffer read, dumped;
+    struct store *read_store = world->store, *dump_store;
+    buffer_init(&read, &world->memory, FOLD_ROWS_MAXIMUM);
+    buffer_init(&dumped, &world->memory, FOLD_ROWS_MAXIMUM);
+    FUZZ_CHECK(memory_store_open(&world->memory, &dump_store, &world->error) == CODE_OK);
+    FUZZ_CHECK(store_batch_create(dump_store, &batch, &world->error) == CODE_OK);
+    FUZZ_CHECK(world->fold.ops->dump(world->fold.state, batch, &world->error) == CODE_OK);
+    FUZZ_CHECK(store_write(dump_store, batch, &world->error) == CODE_OK);
+    FUZZ_CHECK(store_dump(read_store, &read, &world->error) == CODE_OK);
+    FUZZ_CHECK(store_dump(dump_store, &dumped, &world->error) == CODE_OK);
+    bool same = slice_equal(buffer_slice(&read), buffer_slice(&dumped));
+    FUZZ_CHECK(same || !exact);
+    store_batch_free(batch);
+    buffer_release(&read);
+    buffer_release(&dumped);
+    world->store = same ? read_store : dump_store;
+    store_close(same ? dump_store : read_store);
+}
+
+static void load_twice(struct world *world)
+{
+    if (!load(world)) return;
+    bool exact = world->which != LEDGER && world->which != ENTITIES;
+    check_dump(world, exact);
+    if (!exact) {
+        world->fold.ops->free(world->fold.state);
+        FUZZ_CHECK(load(world));
+        check_dump(world, true);
+    }
+    if (world->which > 0) apply_some(world);
+    FUZZ_CHECK(fold_checkpoint(&world->fold, world->store, &world->error) == CODE_OK);
+    check_fold(world);
+    world->fold.ops->free(world->fold.state);
+    FUZZ_CHECK(load(world));
+    world->fold.ops->free(world->fold.state);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    struct world world = {.schema = fuzz_schema()};
+    struct cursor cursor;
+    if (bytes == 0) return 0;
+    memory_init(&world.memory, LIMIT_BYTES);
+    FUZZ_CHECK(memory_store_open(&world.memory, &world.store, &world.error) == CODE_OK);
+    cursor_init(&cursor, slice_of(data, bytes));
+    uint8_t first = cursor_u8(&cursor);
+    world.which = first % 4;
+    put_rows(&world, &cursor, first / 4 % 4);
+    load_twice(&world);
+    store_close(world.store);
+    memory_release(&world.memory);
+    return 0;
+}

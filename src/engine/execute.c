@@ -1,0 +1,298 @@
+#include "engine/execute.h"
+
+#include "engine/internal.h"
+#include "query/check.h"
+#include "query/retrieve.h"
+#include "signals/ledger.h"
+
+/* What a FORGET answers: by when nothing is left. */
+static enum code tell_deadline(struct database *database, const struct execution *execution,
+                               struct result *result, struct error *error)
+{
+    static const char *const columns[] = {"lsn", "deadline"};
+    lsn given = result->lsn;
+    struct cell *row =
+        result_init(result, execution->arena, columns, 2) ? result_row(result) : NULL;
+    if (!row) return error_no_memory(error, AREA_ENGINE, sizeof *row);
+    result->lsn = given;
+    cell_set_integer(&row[0], (int64_t)given);
+    row[1].type = CELL_TIMESTAMP;
+    row[1].integer = database_deadline_ms(database);
+    return CODE_OK;
+}
+
+static enum code run_write(struct database *database, const struct execution *execution,
+                           struct result *result, bool *duplicate, struct error *error)
+{
+    struct bound_write bound;
+    struct write_result written;
+    struct view view;
+    enum code code;
+    /* Ids of names never change, so that what is bound now fits every later schema. */
+    TRY(database_read_begin(database, &view, error));
+    code = bind_write(execution->statement, execution->bindings, view.schema, execution->arena,
+                      &bound, error);
+    bool from_now = bound.change.kind == CHANGE_CURSOR &&
+                    bound.change.cursor.action == CURSOR_DEFINE &&
+                    execution->statement->cursor.lsn.kind == OPERAND_NONE;
+    if (code == CODE_OK && from_now) bound.change.cursor.position = view.lsn;
+    database_read_end(database);
+    if (code != CODE_OK) goto out;
+    struct write write = {.change = &bound.change, .idempotency_key = bound.idempotency_key};
+    struct write_batch batch = {&write, 1, execution->acknowledgement, &written, 0};
+    TRY(database_write(database, &batch, error));
+    *duplicate = written.code == CODE_DUPLICATE;
+    result->lsn = written.lsn;
+    if (!*duplicate) code = written.code;
+    if (code == CODE_OK && execution->statement->kind == STATEMENT_FORGET)
+        TRY(tell_deadline(database, execution, result, error));
+    bool refused = code == CODE_INVALID || code == CODE_NOT_FOUND;
+    if (refused && error->position == ERROR_NO_POSITION)
+        error_at(error, write_position(execution->statement, code));
+out:
+    return code;
+}
+
+static enum code wait_at_least(struct database *database, const struct execution *execution,
+                               struct error *error)
+{
+    const struct operand *at_least = &execution->statement->retrieve.at_least;
+    uint64_t wanted;
+    enum code code = CODE_OK;
+    if (at_least->kind == OPERAND_NONE) return CODE_OK;
+    TRY(bind_u64(at_least, execution->bindings, "AT LEAST", &wanted, error));
+    TRY(database_wait(database, wanted, error));
+out:
+    return code;
+}
+
+/* At one LSN of `database`, which may be the engine of an earlier moment. */
+static enum code ask(struct database *database, const struct execution *execution, int64_t clock_ms,
+                     struct result *result, struct error *error)
+{
+    struct request request = {.statement = execution->statement,
+                              .bindings = execution->bindings,
+                              .clock_ms = clock_ms,
+                              .arena = execution->arena,
+                              .cancelled = execution->cancelled};
+    struct view view;
+    enum code code;
+    TRY(database_read_begin(database, &view, error));
+    request.view = &view;
+    if (execution->statement->kind == STATEMENT_RETRIEVE) {
+        code = retrieve(&request, result, error);
+    } else if (execution->statement->kind == STATEMENT_WHY_NOT) {
+        code = why_not(&request, result, error);
+    } else {
+        code = show(&request, result, error);
+    }
+    database_read_end(database);
+out:
+    return code;
+}
+
+/* AS OF: NOW is then, unless given. */
+static enum code ask_past(struct database *database, const struct execution *execution,
+                          struct result *result, struct error *error)
+{
+    const struct retrieve_statement *retrieve = &execution->statement->retrieve;
+    struct moment moment = {.by_time = !retrieve->as_of_lsn};
+    struct database *past;
+    enum code code;
+    if (moment.by_time) {
+        TRY(bind_time(&retrieve->as_of, execution->bindings, "AS OF", &moment.time_ms, error));
+    } else {
+        TRY(bind_u64(&retrieve->as_of, execution->bindings, "AS OF LSN", &moment.lsn, error));
+    }
+    code = history_begin(database, &moment, execution->cancelled, &past, error);
+    if (code != CODE_OK) {
+        if (code == CODE_INVALID || code == CODE_NOT_RETAINED)
+            error_at(error, retrieve->as_of.position);
+        return code;
+    }
+    int64_t clock_ms = moment.by_time ? moment.time_ms : past->applied_ms;
+    if (clock_ms == INT64_MIN) clock_ms = database_now_ms(database); /* before the first entry */
+    code = ask(past, execution, clock_ms, result, error);
+    history_end(database);
+out:
+    return code;
+}
+
+static enum code run_question(struct database *database, const struct execution *execution,
+                              struct result *result, struct error *error)
+{
+    enum code code = CODE_OK;
+    if (execution->statement->kind != STATEMENT_SHOW) {
+        TRY(wait_at_least(database, execution, error));
+        if (execution->statement->retrieve.as_of.kind != OPERAND_NONE)
+            return ask_past(database, execution, result, error);
+    }
+    code = ask(database, execution, database_now_ms(database), result, error);
+out:
+    return code;
+}
+
+static bool add_count(struct result *result, const char *name, uint64_t count)
+{
+    struct cell *row = result_row(result);
+    if (!row || !cell_set_format(result, &row[0], "%s", name)) return false;
+    cell_set_integer(&row[1], count > INT64_MAX ? INT64_MAX : (int64_t)count);
+    return true;
+}
+
+static enum code show_status(struct database *database, const struct execution *execution,
+                             struct result *result, struct error *error)
+{
+    static const char *const columns[] = {"name", "value"};
+    struct database_status status;
+    database_status(database, &status);
+    const struct {
+        const char *name;
+        uint64_t count;
+    } counts[] = {{"lsn", status.applied},
+                  {"durable_lsn", status.durable},
+                  {"checkpoint_lsn", status.checkpoint},
+                  {"oldest_lsn", status.oldest},
+                  {"items", status.live_counts[ENTITY_ITEM]},
+                  {"users", status.live_counts[ENTITY_USER]},
+                  {"creators", status.live_counts[ENTITY_CREATOR]},
+                  {"log_bytes", status.log_bytes},
+                  {"store_bytes", status.store_bytes},
+                  {"memory_bytes", status.memory_bytes},
+                  {"memory_limit_bytes", status.memory_limit_bytes},
+                  {"open_ms", (uint64_t)status.open_ms},
+                  {"replayed", status.replayed},
+                  {"torn_bytes", status.torn_bytes}};
+    bool ok = result_init(result, execution->arena, columns, 2);
+    for (size_t i = 0; ok && i < sizeof counts / sizeof *counts; i++)
+        ok = add_count(result, counts[i].name, counts[i].count);
+    struct cell *row = ok ? result_row(result) : NULL;
+    ok = row && cell_set_format(result, &row[0], "newest_event");
+    if (ok && status.watermark_ms != INT64_MIN) {
+        row[1].type = CELL_TIMESTAMP;
+        row[1].integer = status.watermark_ms;
+    }
+    if (ok && status.checkpoint_error.code != CODE_OK) {
+        row = result_row(result);
+        ok = row && cell_set_format(result, &row[0], "checkpoint_error") &&
+             cell_set_format(result, &row[1], "%s", status.checkpoint_error.message);
+    }
+    result->lsn = status.applied;
+    return ok ? CODE_OK : error_no_memory(error, AREA_ENGINE, 0);
+}
+
+/* What of a cursor is yet to be read, and whether the log still has it. */
+static enum code show_cursors(struct database *database, const struct execution *execution,
+                              struct result *result, struct error *error)
+{
+    static const char *const columns[] = {"cursor", "lsn", "behind", "retained"};
+    struct database_status status;
+    struct view view;
+    enum code code;
+    database_status(database, &status);
+    TRY(database_read_begin(database, &view, error));
+    bool ok = result_init(result, execution->arena, columns, 4);
+    for (size_t i = 0; ok && i < cursors_count(database->cursors); i++) {
+        struct cell *row = result_row(result);
+        struct slice name;
+        lsn position;
+        cursors_get(database->cursors, i, &name, &position);
+        ok = row && cell_set_text(result, &row[0], name);
+        if (!ok) break;
+        cell_set_id(&row[1], position);
+        cell_set_integer(&row[2], (int64_t)(view.lsn - position));
+        row[3].type = CELL_BOOLEAN;
+        row[3].boolean = position + 1 >= status.oldest;
+    }
+    result->lsn = view.lsn;
+    database_read_end(database);
+    if (!ok) code = error_no_memory(error, AREA_ENGINE, 0);
+out:
+    return code;
+}
+
+static bool add_size(struct result *result, const char *what, struct slice name, uint64_t count,
+                     uint64_t bytes)
+{
+    struct cell *row = result_row(result);
+    if (!row || !cell_set_format(result, &row[0], "%s", what)) return false;
+    if (name.bytes > 0 && !cell_set_text(result, &row[1], name)) return false;
+    cell_set_integer(&row[2], (int64_t)count);
+    cell_set_integer(&row[3], (int64_t)bytes);
+    if (count > 0) cell_set_double(&row[4], (double)bytes / (double)count);
+    return true;
+}
+
+/* What each fold and each signal takes of memory. */
+static enum code show_size(struct database *database, const struct execution *execution,
+                           struct result *result, struct error *error)
+{
+    static const char *const columns[] = {"what", "name", "count", "bytes", "bytes_each"};
+    struct database_status status;
+    struct view view;
+    enum code code;
+    database_status(database, &status);
+    TRY(database_read_begin(database, &view, error));
+    uint64_t entities = 0;
+    for (enum entity_kind kind = 0; kind < ENTITY_KIND_COUNT; kind++)
+        entities += status.live_counts[kind];
+    bool ok = result_init(result, execution->arena, columns, 5);
+    for (int i = 0; ok && i < FOLD_COUNT; i++) {
+        const struct fold *fold = &database->folds[i];
+        uint64_t count = i == FOLD_ENTITIES ? entities
+                         : i == FOLD_LEDGER ? ledger_record_count(view.ledger)
+                                            : 0;
+        ok = add_size(result, "fold", slice_of(fold->ops->name, strlen(fold->ops->name)), count,
+                      fold->ops->bytes(fold->state));
+    }
+    for (size_t i = 0; ok && i < view.schema->signal_count; i++) {
+        struct ledger_size size = ledger_signal_size(view.ledger, (signal_id)i);
+        ok = add_size(result, "signal", view.schema->signals[i].name, size.pairs, size.bytes);
+    }
+    result->lsn = view.lsn;
+    database_read_end(database);
+    if (!ok) code = error_no_memory(error, AREA_ENGINE, 0);
+out:
+    return code;
+}
+
+enum code execute(struct database *database, const struct execution *execution,
+                  struct result *result, bool *duplicate, struct error *error)
+{
+    *result = (struct result){.arena = execution->arena};
+    *duplicate = false;
+    switch (execution->statement->kind) {
+    case STATEMENT_DEFINE:
+        return database_define(database, execution->statement->text, &result->lsn, error);
+    case STATEMENT_CHECKPOINT:
+        result->lsn = database_applied(database);
+        return database_checkpoint(database, error);
+    case STATEMENT_SHOW:
+        if (execution->statement->show == SHOW_STATUS)
+            return show_status(database, execution, result, error);
+        if (execution->statement->show == SHOW_CURSORS)
+            return show_cursors(database, execution, result, error);
+        if (execution->statement->show == SHOW_SIZE)
+            return show_size(database, execution, result, error);
+        return run_question(database, execution, result, error);
+    case STATEMENT_RETRIEVE:
+    case STATEMENT_WHY_NOT:
+        return run_question(database, execution, result, error);
+    case STATEMENT_TAIL: /* see engine/tail.h */
+        return error_set(error, CODE_MISUSE, AREA_ENGINE, "TAIL is read row by row");
+    default:
+        return run_write(database, execution, result, duplicate, error);
+    }
+}
+
+enum code execute_check(struct database *database, const struct statement *statement,
+                        struct arena *arena, struct error *error)
+{
+    struct view view;
+    enum code code;
+    TRY(database_read_begin(database, &view, error));
+    code = statement_check(statement, view.schema, arena, error);
+    database_read_end(database);
+out:
+    return code;
+}

@@ -1,0 +1,106 @@
+/* Resolving: everything that folds need of a change, looked up once, from the state before it.
+ *
+ * Deterministic, as it is half of applying: it reads the folds, the change, its ingest time and the
+ * schema, and nothing else. */
+#include "engine/internal.h"
+
+#include "behaviour/behaviour.h"
+#include "entities/entities.h"
+
+static enum code admit(struct database *database, const struct entity_reference *reference,
+                       const struct resolved_change *resolved, ordinal *entity, entity_id *id,
+                       struct error *error)
+{
+    return entities_admit(database->entities, reference, resolved->ingest_ms, entity, id, error);
+}
+
+/* Finds an entity that must be alive; false if it is not. */
+static bool find_live(const struct database *database, const struct entity_reference *reference,
+                      ordinal *entity, entity_id *id)
+{
+    *entity = entities_find_reference(database->entities, reference);
+    if (*entity == ORDINAL_NONE) return false;
+    *id = entities_id(database->entities, reference->kind, *entity);
+    return entities_live(database->entities, reference->kind, *entity);
+}
+
+static enum code resolve_signal(struct database *database, const struct signal_change *change,
+                                struct resolved_change *resolved, bool *skip, struct error *error)
+{
+    const struct signal *signal = &database->schema->signals[change->signal];
+    bool comes_alive = signal->allow_unknown || change->entity.kind == ENTITY_USER;
+    enum code code = CODE_OK;
+    resolved->time_ms = change->has_time ? change->time_ms : resolved->ingest_ms;
+    resolved->late = database->watermark_ms != INT64_MIN &&
+                     resolved->time_ms < database->watermark_ms - signal->lateness_ms;
+    if (comes_alive) {
+        TRY(admit(database, &change->entity, resolved, &resolved->subject, &resolved->subject_id,
+                  error));
+    } else if (!find_live(database, &change->entity, &resolved->subject, &resolved->subject_id)) {
+        *skip = true;
+        return CODE_OK;
+    }
+    if (change->has_user) {
+        TRY(admit(database, &change->user, resolved, &resolved->other, &resolved->other_id, error));
+    }
+    behaviour_resolve(database->behaviour, resolved);
+out:
+    return code;
+}
+
+static enum code resolve_relate(struct database *database, const struct relate_change *change,
+                                bool creates, struct resolved_change *resolved, bool *skip,
+                                struct error *error)
+{
+    enum code code = CODE_OK;
+    resolved->time_ms = change->has_time ? change->time_ms : resolved->ingest_ms;
+    if (creates) {
+        TRY(admit(database, &change->from, resolved, &resolved->subject, &resolved->subject_id,
+                  error));
+        TRY(admit(database, &change->to, resolved, &resolved->other, &resolved->other_id, error));
+    } else {
+        *skip = !find_live(database, &change->from, &resolved->subject, &resolved->subject_id) ||
+                !find_live(database, &change->to, &resolved->other, &resolved->other_id);
+    }
+out:
+    return code;
+}
+
+enum code resolve_change(struct database *database, const struct change *change,
+                         struct resolved_change *resolved, bool *skip, struct error *error)
+{
+    enum code code = CODE_OK;
+    *skip = false;
+    switch (change->kind) {
+    case CHANGE_PUT:
+        TRY(admit(database, &change->put.entity, resolved, &resolved->subject,
+                  &resolved->subject_id, error));
+        break;
+    case CHANGE_PATCH:
+        *skip =
+            !find_live(database, &change->put.entity, &resolved->subject, &resolved->subject_id);
+        break;
+    case CHANGE_DELETE:
+        *skip = !find_live(database, &change->delete, &resolved->subject, &resolved->subject_id);
+        break;
+    case CHANGE_FORGET:
+        *skip = !find_live(database, &change->delete, &resolved->subject, &resolved->subject_id);
+        break;
+    case CHANGE_SIGNAL:
+        code = resolve_signal(database, &change->signal, resolved, skip, error);
+        break;
+    case CHANGE_RELATE:
+    case CHANGE_UNRELATE:
+        code = resolve_relate(database, &change->relate, change->kind == CHANGE_RELATE, resolved,
+                              skip, error);
+        break;
+    case CHANGE_DEFINE: /* is about nobody */
+    case CHANGE_CURSOR:
+        break;
+    default:
+        *skip = true;
+        break;
+    }
+out:
+    return code;
+}

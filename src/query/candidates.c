@@ -1,0 +1,199 @@
+#include "query/candidates.h"
+
+#include "entities/entities.h"
+#include "relations/edges.h"
+#include "signals/features.h"
+#include "signals/trending.h"
+
+void candidates_init(struct candidates *candidates, const struct scope *scope,
+                     const struct bitset *eligible)
+{
+    *candidates = (struct candidates){.scope = *scope, .eligible = eligible};
+    id_map_init(&candidates->index, scope->arena->memory);
+}
+
+void candidates_release(struct candidates *candidates)
+{
+    id_map_release(&candidates->index);
+}
+
+size_t candidates_find(const struct candidates *candidates, ordinal item)
+{
+    if (candidates->indexed) {
+        const uint64_t *place = id_map_find(&candidates->index, item);
+        return place ? (size_t)*place : SIZE_MAX;
+    }
+    for (size_t place = 0; place < candidates->count; place++)
+        if (candidates->items[place] == item) return place;
+    return SIZE_MAX;
+}
+
+static bool add(struct candidates *candidates, size_t source, ordinal item, double base)
+{
+    size_t place = candidates->indexed ? candidates_find(candidates, item) : SIZE_MAX;
+    candidates->source_counts[source]++;
+    if (place == SIZE_MAX) {
+        if (candidates->count == candidates->capacity ||
+            (candidates->indexed && !id_map_put(&candidates->index, item, candidates->count)))
+            return false;
+        place = candidates->count++;
+        candidates->items[place] = item;
+        candidates->base[place] = base;
+        candidates->sources[place] = 0;
+    }
+    candidates->sources[place] |= 1u << source;
+    if (base > candidates->base[place]) candidates->base[place] = base;
+    return true;
+}
+
+static bool add_all(struct candidates *candidates, size_t source, const struct bitset *items)
+{
+    for (uint32_t item = bitset_next(items, 0); item != UINT32_MAX;
+         item = bitset_next(items, item + 1))
+        if (!add(candidates, source, item, 0)) return false;
+    return true;
+}
+
+/* The newest `limit` of a set (-1: all of it). */
+static bool draw_newest(struct candidates *candidates, size_t source, const struct bitset *among,
+                        int64_t limit)
+{
+    const struct scope *scope = &candidates->scope;
+    if (limit < 0) return add_all(candidates, source, among);
+    ordinal *newest = arena_array(scope->arena, (size_t)limit + 1, sizeof *newest);
+    if (!newest) return false;
+    size_t count = entities_newest(scope->view->entities, among, (size_t)limit, newest);
+    for (size_t i = 0; i < count; i++)
+        if (!add(candidates, source, newest[i], 0)) return false;
+    return true;
+}
+
+static bool add_ranked(struct candidates *candidates, size_t index, const struct ranked *list,
+                       size_t count, size_t limit)
+{
+    for (size_t i = 0; i < count && limit > 0; i++) {
+        if (!bitset_has(candidates->eligible, list[i].entity)) continue;
+        limit--;
+        if (!add(candidates, index, list[i].entity, list[i].value)) return false;
+    }
+    return true;
+}
+
+/* From the index: by the held peak. */
+static bool draw_held(struct candidates *candidates, size_t index,
+                      const struct source_definition *source)
+{
+    const struct scope *scope = &candidates->scope;
+    const struct signal *signal = &scope->view->schema->signals[source->signal_id];
+    size_t wanted = trending_count(scope->view->trending, signal->id), count;
+    struct error error;
+    if (source->limit >= 0 && wanted > (size_t)source->limit) wanted = (size_t)source->limit;
+    struct ranked *list = arena_array(scope->arena, wanted + 1, sizeof *list);
+    if (!list) return false;
+    struct trending_question question = {.signal = signal,
+                                         .now_ms = scope->now_ms,
+                                         .among = candidates->eligible,
+                                         .out = list,
+                                         .limit = wanted};
+    return trending_top(scope->view->trending, &question, scope->arena, &count, &error) ==
+               CODE_OK &&
+           add_ranked(candidates, index, list, count, wanted);
+}
+
+/* By a feature of all records.  Asks for more until enough of them are eligible, or there are no
+ * more. */
+static bool draw_top(struct candidates *candidates, size_t index,
+                     const struct source_definition *source)
+{
+    const struct scope *scope = &candidates->scope;
+    size_t all = entities_count(scope->view->entities, ENTITY_ITEM);
+    size_t wanted = source->limit < 0 ? all : (size_t)source->limit, asked = wanted + 64;
+    struct feature feature = {.op =
+                                  source->kind == SOURCE_POPULAR ? FEATURE_DECAY : FEATURE_VELOCITY,
+                              .signal = source->signal_id,
+                              .slot = source->window_index};
+    for (;; asked *= 4) {
+        if (asked > all) asked = all;
+        struct ranked *list = arena_array(scope->arena, asked + 1, sizeof *list);
+        if (!list) return false;
+        size_t found = features_top(scope->view->ledger, &feature, scope->now_ms, list, asked);
+        size_t eligible = 0;
+        for (size_t i = 0; i < found; i++)
+            eligible += bitset_has(candidates->eligible, list[i].entity);
+        if (eligible < wanted && found == asked && asked < all) continue;
+        return add_ranked(candidates, index, list, found, wanted);
+    }
+}
+
+/* Is there an edge from the user to the item, or to what its field refers to? */
+static bool is_related(const struct scope *scope, relation_id relation, const struct field *field,
+                       ordinal item)
+{
+    ordinal to = item;
+    if (field) {
+        struct value value = entities_value(scope->view->entities, field, item, NULL, 0);
+        if (value.type != VALUE_REFERENCE) return false;
+        to = entities_find(scope->view->entities, field->references, value.reference);
+    }
+    return to != ORDINAL_NONE && edges_find(scope->view->edges, relation, scope->user, to);
+}
+
+static bool draw_related(struct candidates *candidates, size_t index,
+                         const struct source_definition *source)
+{
+    const struct scope *scope = &candidates->scope;
+    const struct relation *relation = &scope->view->schema->relations[source->relation_id];
+    const struct field *field = relation->to == ENTITY_ITEM
+                                    ? NULL
+                                    : schema_find_reference(scope->view->schema, relation->to);
+    struct bitset related;
+    bool ok = true;
+    if (scope->user == ORDINAL_NONE ||
+        edges_out_count(scope->view->edges, relation->id, scope->user) == 0 ||
+        (relation->to != ENTITY_ITEM && !field))
+        return true;
+    bitset_init(&related, scope->arena->memory);
+    for (uint32_t item = bitset_next(candidates->eligible, 0); ok && item != UINT32_MAX;
+         item = bitset_next(candidates->eligible, item + 1))
+        if (is_related(scope, relation->id, field, item)) ok = bitset_set(&related, item);
+    ok = ok && draw_newest(candidates, index, &related, source->limit);
+    bitset_release(&related);
+    return ok;
+}
+
+static bool draw(struct candidates *candidates, size_t index,
+                 const struct source_definition *source)
+{
+    switch (source->kind) {
+    case SOURCE_NEWEST:
+        return draw_newest(candidates, index, candidates->eligible, source->limit);
+    case SOURCE_TRENDING:
+        return source->held ? draw_held(candidates, index, source)
+                            : draw_top(candidates, index, source);
+    case SOURCE_POPULAR:
+        return draw_top(candidates, index, source);
+    case SOURCE_RELATED:
+        return draw_related(candidates, index, source);
+    case SOURCE_ALL:
+        return add_all(candidates, index, candidates->eligible);
+    }
+    return false;
+}
+
+enum code candidates_draw(struct candidates *candidates, const struct ranking_definition *ranking,
+                          struct error *error)
+{
+    struct arena *arena = candidates->scope.arena;
+    size_t capacity = (size_t)bitset_count(candidates->eligible);
+    candidates->items = arena_array(arena, capacity, sizeof *candidates->items);
+    candidates->base = arena_array(arena, capacity, sizeof *candidates->base);
+    candidates->sources = arena_array(arena, capacity, sizeof *candidates->sources);
+    candidates->capacity = capacity;
+    /* A source alone brings in no item twice. */
+    candidates->indexed = ranking->source_count > 1;
+    bool ok = candidates->items && candidates->base && candidates->sources;
+    for (size_t i = 0; ok && i < ranking->source_count; i++)
+        ok = draw(candidates, i, &ranking->sources[i]);
+    if (ok && ranking->source_count == 0) ok = add_all(candidates, 0, candidates->eligible);
+    return ok ? CODE_OK : error_no_memory(error, AREA_QUERY, capacity);
+}

@@ -1,0 +1,248 @@
+#include "query/change_json.h"
+
+#include "base/text.h"
+#include "query/number.h"
+#include "query/result.h"
+
+#include <inttypes.h>
+
+static void put_text(struct buffer *out, const char *text)
+{
+    buffer_append(out, text, strlen(text));
+}
+
+/* A declared name, or its number where that is all that is known. */
+static void put_name(struct buffer *out, const struct slice *name, unsigned id)
+{
+    if (name) {
+        json_quote(out, *name);
+    } else {
+        buffer_printf(out, "\"#%u\"", id);
+    }
+}
+
+static void put_time(struct buffer *out, int64_t time_ms)
+{
+    char text[TIME_TEXT_BYTES];
+    time_format(time_ms, text);
+    json_quote(out, slice_of(text, strlen(text)));
+}
+
+static void put_float(struct buffer *out, float number)
+{
+    char text[DOUBLE_TEXT_BYTES];
+    float_format_short(number, text);
+    put_text(out, text);
+}
+
+static void put_double(struct buffer *out, double number)
+{
+    char text[DOUBLE_TEXT_BYTES];
+    double_format_short(number, text);
+    put_text(out, text);
+}
+
+static void put_entity(struct buffer *out, const struct entity_reference *entity)
+{
+    buffer_printf(out, "{\"kind\":\"%s\",", entity_kind_name(entity->kind));
+    if (entity->key.bytes > 0) {
+        put_text(out, "\"key\":");
+        json_quote(out, entity->key);
+    } else {
+        buffer_printf(out, "\"id\":%" PRIu64, entity->id);
+    }
+    put_text(out, "}");
+}
+
+static void put_list(struct buffer *out, const struct value *value)
+{
+    put_text(out, "[");
+    for (size_t i = 0; i < value->list.count; i++) {
+        if (i > 0) put_text(out, ",");
+        json_quote(out, value->list.texts[i]);
+    }
+    put_text(out, "]");
+}
+
+static void put_vector(struct buffer *out, const struct value *value)
+{
+    put_text(out, "[");
+    for (size_t i = 0; i < value->vector.dimensions; i++) {
+        if (i > 0) put_text(out, ",");
+        put_float(out, value->vector.numbers[i]);
+    }
+    put_text(out, "]");
+}
+
+static void put_value(struct buffer *out, const struct value *value)
+{
+    switch (value->type) {
+    case VALUE_MISSING:
+    case VALUE_ID_LIST: /* no field holds one */
+        put_text(out, "null");
+        break;
+    case VALUE_BOOLEAN:
+        put_text(out, value->boolean ? "true" : "false");
+        break;
+    case VALUE_INTEGER:
+    case VALUE_DURATION:
+        buffer_printf(out, "%" PRId64, value->integer);
+        break;
+    case VALUE_FLOAT:
+        put_double(out, value->number);
+        break;
+    case VALUE_TIMESTAMP:
+        put_time(out, value->integer);
+        break;
+    case VALUE_TEXT:
+        json_quote(out, value->text);
+        break;
+    case VALUE_TEXT_LIST:
+        put_list(out, value);
+        break;
+    case VALUE_REFERENCE:
+        buffer_printf(out, "%" PRIu64, value->reference);
+        break;
+    case VALUE_VECTOR:
+        put_vector(out, value);
+        break;
+    }
+}
+
+static void put_values(struct buffer *out, const struct put_change *put,
+                       const struct schema *schema)
+{
+    put_text(out, ",\"values\":{");
+    for (size_t i = 0; i < put->field_count; i++) {
+        const struct field_value *given = &put->fields[i];
+        bool known = schema && given->field < schema->field_count;
+        if (i > 0) put_text(out, ",");
+        put_name(out, known ? &schema->fields[given->field].name : NULL, given->field);
+        put_text(out, ":");
+        put_value(out, &given->value);
+    }
+    for (size_t i = 0; i < put->embedding_count; i++) {
+        const struct embedding_value *given = &put->embeddings[i];
+        bool known = schema && given->embedding < schema->embedding_count;
+        if (i + put->field_count > 0) put_text(out, ",");
+        put_name(out, known ? &schema->embeddings[given->embedding].name : NULL, given->embedding);
+        put_text(out, ":");
+        put_value(out, &given->value);
+    }
+    put_text(out, "}");
+}
+
+static void put_put(struct buffer *out, const struct put_change *put, const struct schema *schema)
+{
+    put_text(out, ",\"entity\":");
+    put_entity(out, &put->entity);
+    if (put->key.bytes > 0) {
+        put_text(out, ",\"key\":");
+        json_quote(out, put->key);
+    }
+    put_values(out, put, schema);
+}
+
+static void put_signal(struct buffer *out, const struct signal_change *signal,
+                       const struct schema *schema)
+{
+    bool known = schema && signal->signal < schema->signal_count;
+    put_text(out, ",\"name\":");
+    put_name(out, known ? &schema->signals[signal->signal].name : NULL, signal->signal);
+    put_text(out, ",\"entity\":");
+    put_entity(out, &signal->entity);
+    if (signal->has_user) {
+        put_text(out, ",\"user\":");
+        put_entity(out, &signal->user);
+    }
+    put_text(out, ",\"value\":");
+    put_double(out, (double)signal->value / (double)SIGNAL_VALUE_ONE);
+    if (signal->has_time) {
+        put_text(out, ",\"time\":");
+        put_time(out, signal->time_ms);
+    }
+}
+
+static void put_relate(struct buffer *out, const struct relate_change *relate, bool weighs,
+                       const struct schema *schema)
+{
+    bool known = schema && relate->relation < schema->relation_count;
+    put_text(out, ",\"name\":");
+    put_name(out, known ? &schema->relations[relate->relation].name : NULL, relate->relation);
+    put_text(out, ",\"from\":");
+    put_entity(out, &relate->from);
+    put_text(out, ",\"to\":");
+    put_entity(out, &relate->to);
+    if (weighs) {
+        put_text(out, ",\"weight\":");
+        put_float(out, relate->weight);
+    }
+    if (relate->has_time) {
+        put_text(out, ",\"time\":");
+        put_time(out, relate->time_ms);
+    }
+}
+
+static void put_cursor(struct buffer *out, const struct cursor_change *cursor)
+{
+    static const char *const actions[] = {
+        [CURSOR_DEFINE] = "define", [CURSOR_ADVANCE] = "advance", [CURSOR_DROP] = "drop"};
+    buffer_printf(out, ",\"action\":\"%s\",\"name\":", actions[cursor->action]);
+    json_quote(out, cursor->name);
+    if (cursor->action != CURSOR_DROP)
+        buffer_printf(out, ",\"position\":%" PRIu64, cursor->position);
+}
+
+/* All but a transaction, and without the closing brace. */
+static void put_part(struct buffer *out, const struct change *change, const struct schema *schema)
+{
+    buffer_printf(out, "{\"kind\":\"%s\"", change_word(change));
+    switch (change->kind) {
+    case CHANGE_DEFINE:
+        put_text(out, ",\"text\":");
+        json_quote(out, change->define);
+        break;
+    case CHANGE_PUT:
+    case CHANGE_PATCH:
+        put_put(out, &change->put, schema);
+        break;
+    case CHANGE_DELETE:
+    case CHANGE_FORGET:
+        put_text(out, ",\"entity\":");
+        put_entity(out, &change->delete);
+        break;
+    case CHANGE_SIGNAL:
+        put_signal(out, &change->signal, schema);
+        break;
+    case CHANGE_RELATE:
+    case CHANGE_UNRELATE:
+        put_relate(out, &change->relate, change->kind == CHANGE_RELATE, schema);
+        break;
+    case CHANGE_CURSOR:
+        put_cursor(out, &change->cursor);
+        break;
+    case CHANGE_TRANSACTION:
+        break;
+    }
+}
+
+const char *change_word(const struct change *change)
+{
+    if (change->kind == CHANGE_SIGNAL && change->signal.retract) return "retract";
+    return change_kind_name(change->kind);
+}
+
+void change_to_json(const struct change *change, const struct schema *schema, struct buffer *out)
+{
+    put_part(out, change, schema);
+    if (change->kind == CHANGE_TRANSACTION) {
+        put_text(out, ",\"changes\":[");
+        for (size_t i = 0; i < change->transaction.count; i++) {
+            if (i > 0) put_text(out, ",");
+            put_part(out, &change->transaction.changes[i], schema);
+            put_text(out, "}");
+        }
+        put_text(out, "]");
+    }
+    put_text(out, "}");
+}

@@ -1,0 +1,255 @@
+/* DEFINE FIELD | EMBEDDING | SIGNAL | RELATION | CONTEXT | PROFILE.  Nothing is judged here: zero
+ * half-lives, reserved names and the like are the schema builder's, which reports all of them. */
+#include "query/parser.h"
+
+#include <math.h>
+
+static enum code parse_field_type(struct parser *parser, enum field_type *type)
+{
+    static const struct {
+        const char *word;
+        enum field_type type;
+    } types[] = {{"keyword", FIELD_KEYWORD},     {"text", FIELD_TEXT},
+                 {"integer", FIELD_INTEGER},     {"float", FIELD_FLOAT},
+                 {"boolean", FIELD_BOOLEAN},     {"timestamp", FIELD_TIMESTAMP},
+                 {"references", FIELD_REFERENCE}};
+    enum code code;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (!parser_accept(parser, types[i].word)) continue;
+        *type = types[i].type;
+        if (*type != FIELD_KEYWORD || !parser_accept_symbol(parser, "[")) return CODE_OK;
+        *type = FIELD_KEYWORD_LIST;
+        return parser_expect_symbol(parser, "]");
+    }
+    code = parser_expected(parser, "the type of the field");
+    error_hint(parser->error, "KEYWORD, KEYWORD[], TEXT, INTEGER, FLOAT, BOOLEAN, TIMESTAMP, "
+                              "or REFERENCES item, user or creator");
+    return code;
+}
+
+/* (analyzer = english, weight = 2) */
+static enum code parse_field_options(struct parser *parser, struct field_definition *field)
+{
+    struct name analyzer;
+    enum code code = CODE_OK;
+    if (!parser_accept_symbol(parser, "(")) return CODE_OK;
+    do {
+        if (parser_accept(parser, "analyzer")) {
+            TRY(parser_expect_symbol(parser, "="));
+            TRY(parser_name(parser, "an analyzer", &analyzer));
+            field->analyzer = analyzer.text;
+        } else if (parser_accept(parser, "weight")) {
+            TRY(parser_expect_symbol(parser, "="));
+            TRY(parser_number(parser, &field->weight));
+        } else {
+            return parser_expected(parser, "analyzer or weight");
+        }
+    } while (parser_accept_symbol(parser, ","));
+    code = parser_expect_symbol(parser, ")");
+out:
+    return code;
+}
+
+static enum code parse_on(struct parser *parser, struct name *name, const char *what,
+                          enum entity_kind *kind)
+{
+    enum code code;
+    TRY(parser_name(parser, what, name));
+    TRY(parser_expect(parser, "ON"));
+    code = parser_kind(parser, false, kind);
+out:
+    return code;
+}
+
+static enum code parse_field(struct parser *parser, struct field_definition *field)
+{
+    enum code code;
+    field->weight = 1;
+    TRY(parse_on(parser, &field->name, "a field", &field->kind));
+    TRY(parse_field_type(parser, &field->type));
+    if (field->type == FIELD_REFERENCE) TRY(parser_kind(parser, false, &field->references));
+    field->expires = parser_accept(parser, "expires");
+    code = parse_field_options(parser, field);
+out:
+    return code;
+}
+
+static enum code parse_embedding(struct parser *parser, struct embedding_definition *embedding)
+{
+    enum code code;
+    TRY(parse_on(parser, &embedding->name, "an embedding", &embedding->kind));
+    TRY(parser_expect(parser, "DIMENSIONS"));
+    TRY(parser_integer(parser, &embedding->dimensions));
+    if (!parser_accept(parser, "metric") || parser_accept(parser, "cosine")) {
+        embedding->metric = METRIC_COSINE;
+    } else if (parser_accept(parser, "dot")) {
+        embedding->metric = METRIC_DOT;
+    } else if (parser_accept(parser, "l2")) {
+        embedding->metric = METRIC_L2;
+    } else {
+        return parser_expected(parser, "cosine, dot or l2");
+    }
+out:
+    return code;
+}
+
+static enum code parse_durations(struct parser *parser, struct duration **durations, size_t *count)
+{
+    struct list list = {0};
+    enum code code = CODE_OK;
+    do {
+        struct duration *duration = list_add(parser, &list, sizeof *duration);
+        if (!duration) return parser_no_memory(parser);
+        TRY(parser_duration(parser, duration));
+    } while (parser_accept_symbol(parser, ","));
+    *durations = list.items;
+    *count = list.count;
+out:
+    return code;
+}
+
+static enum code parse_values(struct parser *parser, struct signal_definition *signal)
+{
+    enum code code = CODE_OK;
+    signal->values = SIGNAL_VALUE_SUM;
+    if (parser_accept(parser, "sum")) return CODE_OK;
+    if (!parser_accept(parser, "min")) return CODE_OK;
+    TRY(parser_expect(parser, "MAX"));
+    signal->values = SIGNAL_VALUE_MIN_MAX;
+out:
+    return code;
+}
+
+static enum code parse_polarity(struct parser *parser, const char *bound_word, bool *given,
+                                double *bound)
+{
+    *given = true;
+    return parser_accept(parser, bound_word) ? parser_number(parser, bound) : CODE_OK;
+}
+
+/* One clause of a signal; each may stand once, in any order. */
+static enum code parse_signal_clause(struct parser *parser, struct signal_definition *signal,
+                                     unsigned *seen, bool *found)
+{
+    static const char *const words[] = {"half",   "windows", "velocity", "lateness", "value",
+                                        "unique", "allow",   "positive", "negative", "trending"};
+    size_t clause = 0, count = sizeof words / sizeof *words;
+    enum code code = CODE_OK;
+    while (clause < count && !parser_at(parser, words[clause]))
+        clause++;
+    *found = clause < count;
+    if (!*found) return CODE_OK;
+    if (*seen & 1u << clause) return parser_expected(parser, "each clause once");
+    *seen |= 1u << clause;
+    parser_advance(parser);
+    switch (clause) {
+    case 0:
+        TRY(parser_expect(parser, "LIFE"));
+        return parse_durations(parser, &signal->half_lives, &signal->half_life_count);
+    case 1:
+        return parse_durations(parser, &signal->windows, &signal->window_count);
+    case 2:
+        return parse_durations(parser, &signal->velocities, &signal->velocity_count);
+    case 3:
+        return parser_duration(parser, &signal->lateness);
+    case 4:
+        return parse_values(parser, signal);
+    case 5:
+        signal->unique_per_user = true;
+        TRY(parser_expect(parser, "PER"));
+        return parser_expect(parser, "USER");
+    case 6:
+        signal->allow_unknown = true;
+        return parser_expect(parser, "UNKNOWN");
+    case 7:
+        return parse_polarity(parser, "from", &signal->positive, &signal->positive_from);
+    case 9:
+        signal->trends = true;
+        TRY(parser_expect(parser, "HALF"));
+        TRY(parser_expect(parser, "LIFE"));
+        return parser_duration(parser, &signal->trending);
+    default:
+        return parse_polarity(parser, "below", &signal->negative, &signal->negative_below);
+    }
+out:
+    return code;
+}
+
+static enum code parse_signal(struct parser *parser, uint64_t start,
+                              struct signal_definition *signal)
+{
+    unsigned seen = 0;
+    bool found = true;
+    enum code code;
+    signal->position = start;
+    signal->lateness = (struct duration){(double)NAN, start};
+    signal->positive_from = -HUGE_VAL;
+    signal->negative_below = HUGE_VAL;
+    TRY(parse_on(parser, &signal->name, "a signal", &signal->kind));
+    while (found)
+        TRY(parse_signal_clause(parser, signal, &seen, &found));
+out:
+    return code;
+}
+
+static enum code parse_relation(struct parser *parser, struct relation_definition *relation)
+{
+    enum code code;
+    TRY(parser_name(parser, "a relation", &relation->name));
+    TRY(parser_expect(parser, "FROM"));
+    TRY(parser_kind(parser, false, &relation->from));
+    TRY(parser_expect(parser, "TO"));
+    TRY(parser_kind(parser, false, &relation->to));
+    relation->excluding = parser_accept(parser, "excluding");
+out:
+    return code;
+}
+
+static enum code parse_context(struct parser *parser, struct context_definition *context)
+{
+    enum code code;
+    TRY(parser_name(parser, "a context", &context->name));
+    code = parse_field_type(parser, &context->type);
+out:
+    return code;
+}
+
+static enum code parse_profile(struct parser *parser, struct profile_definition *profile)
+{
+    enum code code;
+    profile->version = -1;
+    TRY(parser_name(parser, "a profile", &profile->name));
+    if (parser_accept(parser, "version")) TRY(parser_integer(parser, &profile->version));
+    TRY(parser_expect(parser, "AS"));
+    code = parse_ranking(parser, &profile->ranking);
+out:
+    return code;
+}
+
+enum code parse_define(struct parser *parser, uint64_t start, struct definition *definition)
+{
+    enum code code;
+    if (parser_accept(parser, "field")) {
+        definition->kind = DEFINE_FIELD;
+        code = parse_field(parser, &definition->field);
+    } else if (parser_accept(parser, "embedding")) {
+        definition->kind = DEFINE_EMBEDDING;
+        code = parse_embedding(parser, &definition->embedding);
+    } else if (parser_accept(parser, "signal")) {
+        definition->kind = DEFINE_SIGNAL;
+        code = parse_signal(parser, start, &definition->signal);
+    } else if (parser_accept(parser, "relation")) {
+        definition->kind = DEFINE_RELATION;
+        code = parse_relation(parser, &definition->relation);
+    } else if (parser_accept(parser, "context")) {
+        definition->kind = DEFINE_CONTEXT;
+        code = parse_context(parser, &definition->context);
+    } else if (parser_accept(parser, "profile")) {
+        definition->kind = DEFINE_PROFILE;
+        code = parse_profile(parser, &definition->profile);
+    } else {
+        code = parser_expected(parser,
+                               "FIELD, EMBEDDING, SIGNAL, RELATION, CONTEXT, PROFILE or CURSOR");
+    }
+    return code;
+}

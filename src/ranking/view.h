@@ -1,0 +1,26 @@
+/* What a query sees: all folds at one LSN.  Lent by the engine between database_read_begin and
+ * database_read_end; nothing in it changes meanwhile. */
+#ifndef TIDAL_RANKING_VIEW_H
+#define TIDAL_RANKING_VIEW_H
+
+#include "schema/schema.h"
+
+struct entities;
+struct ledger;
+struct trending;
+struct edges;
+struct behaviour;
+
+struct view {
+    const struct schema *schema;
+    uint64_t schema_version; /* grows with every definition */
+    const struct entities *entities;
+    const struct ledger *ledger;
+    const struct trending *trending;
+    const struct edges *edges;
+    const struct behaviour *behaviour;
+    lsn lsn;
+    int64_t watermark_ms; /* newest event time; INT64_MIN: no event yet */
+};
+
+#endif

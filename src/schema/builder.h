@@ -1,0 +1,27 @@
+/* What the parts of the builder share: each adds one kind of definition to a schema under
+ * construction, whose arrays have room for one more, or reports what is wrong with it. */
+#ifndef TIDAL_SCHEMA_BUILDER_H
+#define TIDAL_SCHEMA_BUILDER_H
+
+#include "schema/schema.h"
+
+/* Adds one definition of any kind, or violations. */
+void builder_add(struct schema *schema, const struct definition *definition,
+                 struct violations *violations);
+void builder_add_signal(struct schema *schema, const struct signal_definition *definition,
+                        struct violations *violations);
+void builder_add_profile(struct schema *schema, const struct profile_definition *definition,
+                         struct slice text, struct violations *violations);
+
+/* A duration of whole milliseconds, above 0 and at most 366 days; `what` names it. */
+bool duration_check(const struct duration *duration, const char *what,
+                    struct violations *violations);
+
+/* Does the relation lead from a user to items: to them, or to creators that items refer to? */
+bool relation_check_user(const struct schema *schema, const struct relation *relation,
+                         uint64_t position, struct violations *violations);
+
+/* ln 2 / half-life, per second. */
+double half_life_lambda(int64_t half_life_ms);
+
+#endif

@@ -1,0 +1,287 @@
+#include "schema/builder.h"
+#include "schema/names.h"
+
+#include "base/text.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* Far enough below the type's end that there is always a next version. */
+static const int64_t version_maximum = 1000000000;
+
+/* Where an item refers to a creator, an edge to the creator leads on to the item. */
+static bool items_refer_to(const struct schema *schema, enum entity_kind kind)
+{
+    for (size_t i = 0; i < schema->field_count; i++) {
+        const struct field *field = &schema->fields[i];
+        if (field->kind == ENTITY_ITEM && field->type == FIELD_REFERENCE &&
+            field->references == kind)
+            return true;
+    }
+    return false;
+}
+
+bool relation_check_user(const struct schema *schema, const struct relation *relation,
+                         uint64_t position, struct violations *violations)
+{
+    if (relation->from != ENTITY_USER) {
+        violations_add(violations, position, "use a relation FROM user",
+                       "relation '%.*s' begins at %s, not at user", NAME_ARGUMENTS(relation->name),
+                       entity_kind_name(relation->from));
+        return false;
+    }
+    if (relation->to != ENTITY_ITEM && !items_refer_to(schema, relation->to)) {
+        char hint[HINT_BYTES];
+        const char *kind = entity_kind_name(relation->to);
+        snprintf(hint, sizeof hint, "DEFINE FIELD %s ON item REFERENCES %s", kind, kind);
+        violations_add(violations, position, hint,
+                       "relation '%.*s' leads to %s, and no field of item refers to one",
+                       NAME_ARGUMENTS(relation->name), kind);
+        return false;
+    }
+    return true;
+}
+
+/* NULL unless the source names a signal on items. */
+static const struct signal *check_source_signal(struct source_definition *source,
+                                                const struct schema *schema,
+                                                struct violations *violations)
+{
+    const struct signal *signal = schema_find_signal(schema, source->signal.text);
+    if (!signal) {
+        char hint[HINT_BYTES];
+        suggestion_hint(schema_suggest_signal(schema, source->signal.text),
+                        "define it with DEFINE SIGNAL", hint);
+        violations_add(violations, source->signal.position, hint, "signal '%.*s' does not exist",
+                       NAME_ARGUMENTS(source->signal.text));
+        return NULL;
+    }
+    if (signal->kind != ENTITY_ITEM) {
+        violations_add(violations, source->signal.position, "use a signal ON item",
+                       "signal '%.*s' is about %s, and items are ranked",
+                       NAME_ARGUMENTS(signal->name), entity_kind_name(signal->kind));
+        return NULL;
+    }
+    source->signal_id = signal->id;
+    return signal;
+}
+
+static void check_trending(struct source_definition *source, const struct schema *schema,
+                           struct violations *violations)
+{
+    char hint[HINT_BYTES], text[DURATION_TEXT_BYTES];
+    const struct signal *signal = check_source_signal(source, schema, violations);
+    bool trends = signal && signal->trending_half_life_ms > 0;
+    source->held = false;
+    if (!signal) return;
+    if (isnan(source->window.milliseconds)) {
+        if (!trends)
+            violations_add(violations, source->signal.position,
+                           "name a window, trending(view, 1h), or define it with TRENDING",
+                           "signal '%.*s' is not defined with TRENDING",
+                           NAME_ARGUMENTS(signal->name));
+        source->held = trends;
+        source->window_index = signal->trending_window;
+        return;
+    }
+    if (!duration_check(&source->window, "window", violations)) return;
+    for (uint32_t i = 0; i < signal->velocity_count; i++) {
+        if (signal->window_ms[signal->velocity_window[i]] != (int64_t)source->window.milliseconds)
+            continue;
+        source->window_index = signal->velocity_window[i];
+        source->held = trends && source->window_index == signal->trending_window;
+        return;
+    }
+    duration_format((int64_t)source->window.milliseconds, text);
+    snprintf(hint, sizeof hint, "define the signal with VELOCITY %s", text);
+    violations_add(violations, source->window.position, hint, "signal '%.*s' has no velocity of %s",
+                   NAME_ARGUMENTS(signal->name), text);
+}
+
+static void check_popular(struct source_definition *source, const struct schema *schema,
+                          struct violations *violations)
+{
+    char hint[HINT_BYTES], text[DURATION_TEXT_BYTES];
+    const struct signal *signal = check_source_signal(source, schema, violations);
+    if (!signal || !duration_check(&source->window, "half-life", violations)) return;
+    for (uint32_t i = 0; i < signal->half_life_count; i++) {
+        if (signal->half_life_ms[i] != (int64_t)source->window.milliseconds) continue;
+        source->window_index = (uint8_t)i;
+        return;
+    }
+    duration_format((int64_t)source->window.milliseconds, text);
+    snprintf(hint, sizeof hint, "define the signal with HALF LIFE %s", text);
+    violations_add(violations, source->window.position, hint,
+                   "signal '%.*s' has no half-life of %s", NAME_ARGUMENTS(signal->name), text);
+}
+
+static void check_related(struct source_definition *source, const struct schema *schema,
+                          struct violations *violations)
+{
+    const struct relation *relation = schema_find_relation(schema, source->relation.text);
+    if (!relation) {
+        char hint[HINT_BYTES];
+        suggestion_hint(suggest_relation(schema, source->relation.text),
+                        "define it with DEFINE RELATION", hint);
+        violations_add(violations, source->relation.position, hint,
+                       "relation '%.*s' does not exist", NAME_ARGUMENTS(source->relation.text));
+        return;
+    }
+    if (relation->to != source->other) {
+        char hint[HINT_BYTES];
+        snprintf(hint, sizeof hint, "write related(user %.*s %s)", NAME_ARGUMENTS(relation->name),
+                 entity_kind_name(relation->to));
+        violations_add(violations, source->relation.position, hint,
+                       "relation '%.*s' leads to %s, not to %s", NAME_ARGUMENTS(relation->name),
+                       entity_kind_name(relation->to), entity_kind_name(source->other));
+        return;
+    }
+    if (relation_check_user(schema, relation, source->relation.position, violations))
+        source->relation_id = relation->id;
+}
+
+static void check_source(struct source_definition *source, const struct schema *schema,
+                         struct violations *violations)
+{
+    if (source->limit != -1 && (source->limit < 1 || source->limit > LIMIT_CANDIDATES))
+        violations_add(violations, source->position, "use 1 to 10000",
+                       "a source cannot give %lld candidates", (long long)source->limit);
+    if (source->kind == SOURCE_TRENDING) check_trending(source, schema, violations);
+    if (source->kind == SOURCE_POPULAR) check_popular(source, schema, violations);
+    if (source->kind == SOURCE_RELATED) check_related(source, schema, violations);
+}
+
+static void check_gate(const struct gate_definition *gate, struct violations *violations)
+{
+    switch (gate->kind) {
+    case GATE_SEEN:
+        if (isnan(gate->age.milliseconds)) {
+            violations_add(violations, gate->position, "write seen(7d)", "seen has no age");
+        } else {
+            (void)duration_check(&gate->age, "age of seen", violations);
+        }
+        break;
+    case GATE_SERVED:
+        violations_add(violations, gate->position, "use seen(7d)",
+                       "the gate 'served' is not available in this version");
+        break;
+    case GATE_BLOCKED:
+    case GATE_HIDDEN:
+        break;
+    }
+}
+
+static void check_cap(struct cap_definition *cap, const struct schema *schema,
+                      struct violations *violations)
+{
+    if (cap->maximum < 1)
+        violations_add(violations, cap->position, "write max 1 or more",
+                       "a cap of %lld lets nothing through", (long long)cap->maximum);
+    const struct field *field = schema_find_field(schema, ENTITY_ITEM, cap->field.text);
+    if (!field) {
+        char hint[HINT_BYTES];
+        suggestion_hint(schema_suggest_field(schema, ENTITY_ITEM, cap->field.text),
+                        "define it first", hint);
+        violations_add(violations, cap->field.position, hint, "item has no field '%.*s'",
+                       NAME_ARGUMENTS(cap->field.text));
+        return;
+    }
+    if (field->type != FIELD_KEYWORD && field->type != FIELD_KEYWORD_LIST &&
+        field->type != FIELD_REFERENCE) {
+        violations_add(violations, cap->field.position, "use a keyword, keyword[] or reference",
+                       "a cap cannot be put on '%.*s', of type %s", NAME_ARGUMENTS(field->name),
+                       field_type_name(field->type));
+        return;
+    }
+    cap->field_id = field->id;
+}
+
+static void check_factor(struct expression *factor, const struct schema *schema,
+                         struct violations *violations)
+{
+    if (!expression_check(factor, schema, TYPE_NUMBER, violations)) return;
+    if (factor->low < 0)
+        violations_add(violations, factor->position, "guard it: max(x, 0)",
+                       "TIMES of '%.*s', which can be negative", NAME_ARGUMENTS(factor->text));
+}
+
+/* False if there are too many to look at each. */
+static bool check_counts(const struct ranking_definition *ranking, struct violations *violations)
+{
+    const struct {
+        size_t count, limit;
+        const char *what;
+    } limits[] = {
+        {ranking->source_count, LIMIT_SOURCES, "sources"},
+        {ranking->term_count, LIMIT_TERMS, "terms of SCORE"},
+        {ranking->factor_count, LIMIT_FACTORS, "factors of TIMES"},
+        {ranking->gate_count, LIMIT_GATES, "gates"},
+        {ranking->cap_count, LIMIT_CAPS, "caps"},
+    };
+    bool ok = true;
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        if (limits[i].count <= limits[i].limit) continue;
+        violations_add(violations, 0, "leave some out", "a ranking has at most %zu %s",
+                       limits[i].limit, limits[i].what);
+        ok = false;
+    }
+    return ok;
+}
+
+bool ranking_check(struct ranking_definition *ranking, const struct schema *schema,
+                   struct violations *violations)
+{
+    size_t before = violations->count;
+    if (!check_counts(ranking, violations)) return false;
+    bool ok = true;
+    for (size_t i = 0; i < ranking->source_count; i++)
+        check_source(&ranking->sources[i], schema, violations);
+    for (size_t i = 0; i < ranking->term_count; i++)
+        ok &= expression_check(ranking->terms[i], schema, TYPE_NUMBER, violations);
+    for (size_t i = 0; i < ranking->factor_count; i++)
+        check_factor(ranking->factors[i], schema, violations);
+    for (size_t i = 0; i < ranking->gate_count; i++)
+        check_gate(&ranking->gates[i], violations);
+    for (size_t i = 0; i < ranking->cap_count; i++)
+        check_cap(&ranking->caps[i], schema, violations);
+    return ok && violations->count == before;
+}
+
+static uint32_t next_version(const struct schema *schema, struct slice name)
+{
+    const struct profile *newest = schema_find_profile(schema, name, 0);
+    return newest ? newest->version + 1 : 1;
+}
+
+static void check_version(const struct schema *schema, const struct profile_definition *definition,
+                          struct violations *violations)
+{
+    const struct name *name = &definition->name;
+    if (definition->version == -1) return;
+    if (definition->version < 1 || definition->version > version_maximum) {
+        violations_add(violations, name->position, "count versions from 1, or leave VERSION out",
+                       "profile '%.*s' cannot have version %lld", NAME_ARGUMENTS(name->text),
+                       (long long)definition->version);
+    } else if (schema_find_profile(schema, name->text, (uint32_t)definition->version)) {
+        violations_add(violations, name->position,
+                       "a version never changes: leave VERSION out to make the next one",
+                       "version %lld of profile '%.*s' already exists",
+                       (long long)definition->version, NAME_ARGUMENTS(name->text));
+    }
+}
+
+void builder_add_profile(struct schema *schema, const struct profile_definition *definition,
+                         struct slice text, struct violations *violations)
+{
+    struct profile profile = {
+        .name = definition->name.text, .text = text, .ranking = definition->ranking};
+    if (name_check(&definition->name, "profile", violations))
+        check_version(schema, definition, violations);
+    if (schema->profile_count >= LIMIT_PROFILES)
+        violations_add(violations, definition->name.position, "the limit is fixed",
+                       "there are already %d versions of profiles", LIMIT_PROFILES);
+    if (!ranking_check(&profile.ranking, schema, violations) || violations->count > 0) return;
+    profile.version = definition->version == -1 ? next_version(schema, profile.name)
+                                                : (uint32_t)definition->version;
+    schema->profiles[schema->profile_count++] = profile;
+}

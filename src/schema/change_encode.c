@@ -1,0 +1,242 @@
+#include "schema/change_codec.h"
+
+#include <assert.h>
+#include <math.h>
+
+/* Appends are not checked one by one: a buffer that failed stays failed, and change_encode looks at
+ * the end. */
+static void write_entity(struct buffer *out, const struct entity_reference *entity)
+{
+    assert(entity->kind < ENTITY_KIND_COUNT);
+    assert(entity->key.bytes <= LIMIT_KEY_BYTES);
+    if (entity->key.bytes > 0) {
+        assert(entity->id == 0);
+        buffer_put_u8(out, (uint8_t)(entity->kind | ENTITY_BY_KEY));
+        buffer_put_string(out, entity->key);
+    } else {
+        buffer_put_u8(out, (uint8_t)entity->kind);
+        buffer_put_varint(out, entity->id);
+    }
+}
+
+static void write_float(struct buffer *out, float number)
+{
+    uint32_t bits;
+    assert(isfinite(number));
+    memcpy(&bits, &number, sizeof bits);
+    buffer_put_u32(out, bits);
+}
+
+static void write_list(struct buffer *out, const struct value *value)
+{
+    assert(value->list.count <= LIMIT_LIST_VALUES);
+    buffer_put_u8(out, TAG_TEXT_LIST);
+    buffer_put_varint(out, value->list.count);
+    for (size_t i = 0; i < value->list.count; i++)
+        buffer_put_string(out, value->list.texts[i]);
+}
+
+static void write_vector(struct buffer *out, const struct value *value)
+{
+    assert(value->vector.dimensions >= 1 && value->vector.dimensions <= LIMIT_DIMENSIONS);
+    buffer_put_u8(out, TAG_VECTOR);
+    buffer_put_varint(out, value->vector.dimensions);
+    for (size_t i = 0; i < value->vector.dimensions; i++)
+        write_float(out, value->vector.numbers[i]);
+}
+
+static void write_value(struct buffer *out, const struct value *value)
+{
+    switch (value->type) {
+    case VALUE_MISSING:
+        buffer_put_u8(out, TAG_MISSING);
+        break;
+    case VALUE_BOOLEAN:
+        buffer_put_u8(out, value->boolean ? TAG_TRUE : TAG_FALSE);
+        break;
+    case VALUE_INTEGER:
+        buffer_put_u8(out, TAG_INTEGER);
+        buffer_put_signed(out, value->integer);
+        break;
+    case VALUE_FLOAT:
+        assert(isfinite(value->number));
+        buffer_put_u8(out, TAG_FLOAT);
+        buffer_put_double(out, value->number);
+        break;
+    case VALUE_TIMESTAMP:
+        buffer_put_u8(out, TAG_TIMESTAMP);
+        buffer_put_signed(out, value->integer);
+        break;
+    case VALUE_TEXT:
+        assert(value->text.bytes <= LIMIT_TEXT_BYTES);
+        buffer_put_u8(out, TAG_TEXT);
+        buffer_put_string(out, value->text);
+        break;
+    case VALUE_TEXT_LIST:
+        write_list(out, value);
+        break;
+    case VALUE_REFERENCE:
+        buffer_put_u8(out, TAG_REFERENCE);
+        buffer_put_varint(out, value->reference);
+        break;
+    case VALUE_VECTOR:
+        write_vector(out, value);
+        break;
+    case VALUE_DURATION:
+    case VALUE_ID_LIST:
+        assert(false && "no field holds one");
+        break;
+    }
+}
+
+static void write_put(struct buffer *out, const struct put_change *put, bool patch)
+{
+    (void)patch; /* read by assertions only */
+    assert(put->field_count <= LIMIT_FIELDS && put->embedding_count <= LIMIT_EMBEDDINGS);
+    assert(put->key.bytes == 0 || put->entity.key.bytes == 0);
+    write_entity(out, &put->entity);
+    buffer_put_string(out, put->key);
+    buffer_put_varint(out, put->field_count);
+    for (size_t i = 0; i < put->field_count; i++) {
+        const struct field_value *given = &put->fields[i];
+        assert(i == 0 || given[-1].field < given->field);
+        assert(patch || given->value.type != VALUE_MISSING);
+        buffer_put_varint(out, given->field);
+        write_value(out, &given->value);
+    }
+    buffer_put_varint(out, put->embedding_count);
+    for (size_t i = 0; i < put->embedding_count; i++) {
+        const struct embedding_value *given = &put->embeddings[i];
+        assert(i == 0 || given[-1].embedding < given->embedding);
+        assert(given->value.type == VALUE_VECTOR || patch);
+        buffer_put_varint(out, given->embedding);
+        write_value(out, &given->value);
+    }
+}
+
+static void write_signal(struct buffer *out, const struct signal_change *signal)
+{
+    bool has_value = signal->value != SIGNAL_VALUE_ONE;
+    assert(signal->value > -SIGNAL_VALUE_MAXIMUM && signal->value < SIGNAL_VALUE_MAXIMUM);
+    assert(!signal->has_user || signal->user.kind == ENTITY_USER);
+    assert(!signal->retract || signal->has_user);
+    buffer_put_varint(out, signal->signal);
+    buffer_put_u8(out, (uint8_t)((signal->has_user ? SIGNAL_HAS_USER : 0) |
+                                 (has_value ? SIGNAL_HAS_VALUE : 0) |
+                                 (signal->has_time ? SIGNAL_HAS_TIME : 0) |
+                                 (signal->retract ? SIGNAL_RETRACTS : 0)));
+    write_entity(out, &signal->entity);
+    if (signal->has_user) write_entity(out, &signal->user);
+    if (has_value) buffer_put_signed(out, signal->value);
+    if (signal->has_time) buffer_put_signed(out, signal->time_ms);
+}
+
+static void write_relate(struct buffer *out, const struct relate_change *relate, bool weighs)
+{
+    buffer_put_varint(out, relate->relation);
+    buffer_put_u8(out, relate->has_time ? RELATE_HAS_TIME : 0);
+    write_entity(out, &relate->from);
+    write_entity(out, &relate->to);
+    if (weighs) write_float(out, relate->weight);
+    if (relate->has_time) buffer_put_signed(out, relate->time_ms);
+}
+
+static void write_cursor(struct buffer *out, const struct cursor_change *cursor)
+{
+    assert(cursor->action >= CURSOR_DEFINE && cursor->action <= CURSOR_DROP);
+    assert(cursor->name.bytes >= 1 && cursor->name.bytes <= LIMIT_NAME_BYTES);
+    assert(cursor->action != CURSOR_DROP || cursor->position == 0);
+    buffer_put_u8(out, (uint8_t)cursor->action);
+    buffer_put_string(out, cursor->name);
+    if (cursor->action != CURSOR_DROP) buffer_put_varint(out, cursor->position);
+}
+
+static void write_part(struct buffer *out, const struct change *change)
+{
+    buffer_put_u8(out, (uint8_t)change->kind);
+    switch (change->kind) {
+    case CHANGE_DEFINE:
+        assert(change->define.bytes > 0 && change->define.bytes <= CHANGE_DEFINE_MAXIMUM);
+        buffer_put_string(out, change->define);
+        break;
+    case CHANGE_PUT:
+    case CHANGE_PATCH:
+        write_put(out, &change->put, change->kind == CHANGE_PATCH);
+        break;
+    case CHANGE_FORGET:
+        assert(change->delete.kind == ENTITY_USER);
+        write_entity(out, &change->delete);
+        break;
+    case CHANGE_DELETE:
+        write_entity(out, &change->delete);
+        break;
+    case CHANGE_SIGNAL:
+        write_signal(out, &change->signal);
+        break;
+    case CHANGE_RELATE:
+        write_relate(out, &change->relate, true);
+        break;
+    case CHANGE_UNRELATE:
+        write_relate(out, &change->relate, false);
+        break;
+    case CHANGE_CURSOR:
+        write_cursor(out, &change->cursor);
+        break;
+    case CHANGE_TRANSACTION:
+        assert(false && "transactions do not nest");
+        break;
+    }
+}
+
+static void write_transaction(struct buffer *out, const struct change *change)
+{
+    size_t count = change->transaction.count;
+    assert(count >= 1 && count <= CHANGE_TRANSACTION_MAXIMUM);
+    buffer_put_u8(out, CHANGE_TRANSACTION);
+    buffer_put_varint(out, count);
+    for (size_t i = 0; i < count && !out->failed; i++) {
+        assert(change->transaction.changes[i].kind != CHANGE_DEFINE &&
+               change->transaction.changes[i].kind != CHANGE_FORGET);
+        assert(change->transaction.changes[i].kind != CHANGE_CURSOR);
+        write_part(out, &change->transaction.changes[i]);
+    }
+}
+
+/* The most that one append of this change can have asked for. */
+static size_t largest_append(const struct change *change)
+{
+    switch (change->kind) {
+    case CHANGE_DEFINE:
+        return change->define.bytes;
+    case CHANGE_PUT:
+    case CHANGE_PATCH:
+    case CHANGE_TRANSACTION:
+        return LIMIT_TEXT_BYTES;
+    default:
+        return LIMIT_KEY_BYTES;
+    }
+}
+
+enum code change_encode(const struct change *change, struct buffer *out, struct error *error)
+{
+    /* The change's own limit is set on the buffer, so that no write can pass it. */
+    size_t limit, maximum = out->maximum_bytes;
+    if (!size_add(out->bytes, CHANGE_BYTES_MAXIMUM, &limit) || limit > maximum) limit = maximum;
+    out->maximum_bytes = limit;
+    buffer_put_u8(out, change_format(change->kind));
+    if (change->kind == CHANGE_TRANSACTION) {
+        write_transaction(out, change);
+    } else {
+        write_part(out, change);
+    }
+    out->maximum_bytes = maximum;
+    if (!out->failed) return CODE_OK;
+    /* Where the limit was far away it was memory that lacked. */
+    if (limit - out->bytes > largest_append(change))
+        return error_no_memory(error, AREA_SCHEMA, largest_append(change));
+    error_set(error, CODE_LIMIT, AREA_SCHEMA, "the encoded %s is too large",
+              change_kind_name(change->kind));
+    error_hint(error, "send less text or fewer changes at once: at most %d bytes",
+               CHANGE_BYTES_MAXIMUM);
+    return CODE_LIMIT;
+}

@@ -1,0 +1,142 @@
+#include "schema/copy.h"
+
+#include <string.h>
+
+void copier_init(struct copier *copier, struct arena *arena, struct slice text)
+{
+    *copier = (struct copier){.arena = arena};
+    copier->to = copy_slice(copier, text);
+    copier->from = text;
+}
+
+static bool lies_in(struct slice part, struct slice whole)
+{
+    uintptr_t start = (uintptr_t)part.data, base = (uintptr_t)whole.data;
+    return part.bytes <= whole.bytes && start >= base && start - base <= whole.bytes - part.bytes;
+}
+
+struct slice copy_slice(struct copier *copier, struct slice slice)
+{
+    if (slice.bytes == 0) return slice_of("", 0);
+    if (copier->from.bytes > 0 && lies_in(slice, copier->from))
+        return slice_of(copier->to.data + (slice.data - copier->from.data), slice.bytes);
+    const char *copy = arena_copy(copier->arena, slice.data, slice.bytes);
+    if (!copy) {
+        copier->failed = true;
+        return slice_of("", 0);
+    }
+    return slice_of(copy, slice.bytes);
+}
+
+void *copy_array(struct copier *copier, const void *array, size_t count, size_t spare,
+                 size_t element_bytes)
+{
+    size_t capacity;
+    if (!size_add(count, spare, &capacity)) {
+        copier->failed = true;
+        return NULL;
+    }
+    if (capacity == 0) return NULL;
+    void *copy = arena_array(copier->arena, capacity, element_bytes);
+    if (!copy) {
+        copier->failed = true;
+        return NULL;
+    }
+    if (count > 0) memcpy(copy, array, count * element_bytes);
+    return copy;
+}
+
+static void copy_name(struct copier *copier, struct name *name)
+{
+    name->text = copy_slice(copier, name->text);
+}
+
+static void copy_value(struct copier *copier, struct value *value)
+{
+    if (value->type == VALUE_TEXT) {
+        value->text = copy_slice(copier, value->text);
+    } else if (value->type == VALUE_TEXT_LIST) {
+        struct slice *texts =
+            copy_array(copier, value->list.texts, value->list.count, 0, sizeof *texts);
+        for (size_t i = 0; texts && i < value->list.count; i++)
+            texts[i] = copy_slice(copier, texts[i]);
+        value->list.texts = texts;
+    } else if (value->type == VALUE_VECTOR) {
+        value->vector.numbers = copy_array(copier, value->vector.numbers, value->vector.dimensions,
+                                           0, sizeof *value->vector.numbers);
+    }
+}
+
+static struct expression **copy_expressions(struct copier *copier,
+                                            struct expression *const *expressions, size_t count)
+{
+    struct expression **copies = copy_array(copier, expressions, count, 0, sizeof(void *));
+    for (size_t i = 0; copies && i < count; i++)
+        copies[i] = copy_expression(copier, expressions[i]);
+    return copies;
+}
+
+struct expression *copy_expression(struct copier *copier, const struct expression *expression)
+{
+    struct expression *copy = copy_array(copier, expression, 1, 0, sizeof *copy);
+    if (!copy) return NULL;
+    copy->name = copy_slice(copier, copy->name);
+    copy->text = copy_slice(copier, copy->text);
+    copy_value(copier, &copy->value);
+    copy->operands = copy_expressions(copier, copy->operands, copy->operand_count);
+    return copy;
+}
+
+struct expression *expression_copy(const struct expression *expression, struct arena *arena)
+{
+    struct copier copier;
+    copier_init(&copier, arena, slice_of("", 0));
+    struct expression *copy = copy_expression(&copier, expression);
+    return copier.failed ? NULL : copy;
+}
+
+void copy_ranking(struct copier *copier, const struct ranking_definition *from,
+                  struct ranking_definition *to)
+{
+    *to = *from;
+    to->sources = copy_array(copier, from->sources, from->source_count, 0, sizeof *to->sources);
+    for (size_t i = 0; to->sources && i < to->source_count; i++) {
+        to->sources[i].text = copy_slice(copier, to->sources[i].text);
+        copy_name(copier, &to->sources[i].signal);
+        copy_name(copier, &to->sources[i].relation);
+    }
+    to->terms = copy_expressions(copier, from->terms, from->term_count);
+    to->factors = copy_expressions(copier, from->factors, from->factor_count);
+    to->gates = copy_array(copier, from->gates, from->gate_count, 0, sizeof *to->gates);
+    to->caps = copy_array(copier, from->caps, from->cap_count, 0, sizeof *to->caps);
+    for (size_t i = 0; to->caps && i < to->cap_count; i++)
+        copy_name(copier, &to->caps[i].field);
+}
+
+void copy_definition(struct copier *copier, const struct definition *from, struct definition *to)
+{
+    *to = *from;
+    to->text = copier->to;
+    switch (from->kind) {
+    case DEFINE_FIELD:
+        copy_name(copier, &to->field.name);
+        to->field.analyzer = copy_slice(copier, to->field.analyzer);
+        break;
+    case DEFINE_EMBEDDING:
+        copy_name(copier, &to->embedding.name);
+        break;
+    case DEFINE_SIGNAL:
+        copy_name(copier, &to->signal.name);
+        break;
+    case DEFINE_RELATION:
+        copy_name(copier, &to->relation.name);
+        break;
+    case DEFINE_CONTEXT:
+        copy_name(copier, &to->context.name);
+        break;
+    case DEFINE_PROFILE:
+        copy_name(copier, &to->profile.name);
+        copy_ranking(copier, &from->profile.ranking, &to->profile.ranking);
+        break;
+    }
+}

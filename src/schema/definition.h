@@ -1,0 +1,162 @@
+/* What a DEFINE statement says, as parsed: unchecked, with the place of each part.  Everything is
+ * lent from the statement's text and arena. */
+#ifndef TIDAL_SCHEMA_DEFINITION_H
+#define TIDAL_SCHEMA_DEFINITION_H
+
+#include "schema/expression.h"
+
+struct name {
+    struct slice text;
+    uint64_t position;
+};
+
+/* A duration as written.  `milliseconds` is a double so that the builder, not the parser, judges
+ * zero, negative and infinite ones. */
+struct duration {
+    double milliseconds;
+    uint64_t position;
+};
+
+enum field_type {
+    FIELD_KEYWORD,
+    FIELD_KEYWORD_LIST,
+    FIELD_TEXT,
+    FIELD_INTEGER,
+    FIELD_FLOAT,
+    FIELD_BOOLEAN,
+    FIELD_TIMESTAMP,
+    FIELD_REFERENCE
+};
+
+struct field_definition {
+    struct name name;
+    enum entity_kind kind;
+    enum field_type type;
+    enum entity_kind references; /* of a reference */
+    bool expires;                /* of an item's timestamp: from then on the item is gated */
+    double weight;               /* of a text, for search; 1 unless given */
+    struct slice analyzer;       /* of a text; empty: the default */
+};
+
+enum metric { METRIC_COSINE, METRIC_DOT, METRIC_L2 };
+
+struct embedding_definition {
+    struct name name;
+    enum entity_kind kind;
+    int64_t dimensions;
+    enum metric metric;
+};
+
+enum signal_values { SIGNAL_VALUE_NONE, SIGNAL_VALUE_SUM, SIGNAL_VALUE_MIN_MAX };
+
+struct signal_definition {
+    struct name name;
+    enum entity_kind kind; /* what it is about */
+    struct duration *half_lives;
+    size_t half_life_count;
+    struct duration *windows;
+    size_t window_count;
+    struct duration *velocities;
+    size_t velocity_count;
+    struct duration lateness; /* NaN: the default, 12h */
+    struct duration trending; /* half-life of the held peak, if it trends */
+    bool trends;
+    enum signal_values values;
+    bool unique_per_user;
+    bool allow_unknown;
+    bool positive, negative;
+    double positive_from;  /* POSITIVE FROM x: positive only where value >= x; -inf: always */
+    double negative_below; /* NEGATIVE BELOW x: negative only where value < x; +inf: always */
+    uint64_t position;
+};
+
+struct relation_definition {
+    struct name name;
+    enum entity_kind from, to;
+    bool excluding;
+};
+
+struct context_definition {
+    struct name name;
+    enum field_type type; /* keyword, integer, float, boolean, timestamp */
+};
+
+enum source_kind { SOURCE_NEWEST, SOURCE_TRENDING, SOURCE_POPULAR, SOURCE_RELATED, SOURCE_ALL };
+
+/* FROM newest(100), trending(view, 1h, 200), related(user follows creator, 200), all */
+struct source_definition {
+    enum source_kind kind;
+    uint64_t position;
+    struct slice text;
+    int64_t limit;          /* of candidates; -1: not given */
+    struct name signal;     /* trending, popular */
+    struct duration window; /* of trending (NaN: not given), or the half-life of popular */
+    struct name relation;   /* related */
+    enum entity_kind other; /* related: what the edge points to: creator or item */
+
+    /* set by the schema's check */
+    signal_id signal_id;
+    uint8_t window_index; /* popular: of the half-life */
+    bool held;            /* trending: by the held peak, not by the velocity now */
+    relation_id relation_id;
+};
+
+enum gate_kind { GATE_SEEN, GATE_BLOCKED, GATE_HIDDEN, GATE_SERVED };
+
+struct gate_definition {
+    enum gate_kind kind;
+    struct duration age; /* of seen; NaN: not given */
+    uint64_t position;
+};
+
+/* DIVERSIFY max 2 per creator */
+struct cap_definition {
+    int64_t maximum;
+    struct name field;
+    uint64_t position;
+    field_id field_id; /* set by the schema's check */
+};
+
+/* The body of a profile, and of a RETRIEVE that spells its clauses out. */
+struct ranking_definition {
+    struct source_definition *sources;
+    size_t source_count;
+    struct expression **terms; /* SCORE: its top-level summands, signs folded in, in order */
+    size_t term_count;
+    struct expression **factors; /* TIMES, once each */
+    size_t factor_count;
+    struct gate_definition *gates; /* EXCLUDE */
+    size_t gate_count;
+    struct cap_definition *caps; /* DIVERSIFY */
+    size_t cap_count;
+};
+
+struct profile_definition {
+    struct name name;
+    int64_t version; /* -1: not given: one more than the newest */
+    struct ranking_definition ranking;
+};
+
+enum definition_kind {
+    DEFINE_FIELD,
+    DEFINE_EMBEDDING,
+    DEFINE_SIGNAL,
+    DEFINE_RELATION,
+    DEFINE_CONTEXT,
+    DEFINE_PROFILE
+};
+
+struct definition {
+    enum definition_kind kind;
+    struct slice text; /* the whole statement without its semicolon: what the log and store keep */
+    union {
+        struct field_definition field;
+        struct embedding_definition embedding;
+        struct signal_definition signal;
+        struct relation_definition relation;
+        struct context_definition context;
+        struct profile_definition profile;
+    };
+};
+
+#endif

@@ -1,0 +1,40 @@
+/* A change as the folds see it: with what they need looked up once, by the engine, from the state
+ * before it.  Folds never ask each other. */
+#ifndef TIDAL_SCHEMA_RESOLVED_CHANGE_H
+#define TIDAL_SCHEMA_RESOLVED_CHANGE_H
+
+#include "schema/change.h"
+
+enum polarity { POLARITY_NEUTRAL, POLARITY_POSITIVE, POLARITY_NEGATIVE };
+
+/* One addition to, or removal from, a ledger. */
+struct contribution {
+    int64_t time_ms;
+    int64_t value; /* fixed point */
+    int sign;      /* +1 or -1 */
+};
+
+struct resolved_change {
+    lsn lsn;
+    int64_t ingest_ms;    /* when the log took it in: the same at every replay */
+    int64_t watermark_ms; /* newest event time applied before this change; INT64_MIN: none */
+    const struct schema *schema;
+    const struct change *change; /* never a transaction: its parts come one by one, same LSN */
+
+    /* PUT, PATCH, DELETE, SIGNAL, RELATE, UNRELATE: whom it is about (RELATE: from) */
+    ordinal subject;
+    entity_id subject_id;
+    /* SIGNAL: by whom; RELATE: to whom.  ORDINAL_NONE: nobody */
+    ordinal other;
+    entity_id other_id;
+
+    /* SIGNAL only */
+    int64_t time_ms; /* of the event: the caller's, or ingest_ms; RELATE as well */
+    bool late;       /* older than watermark - lateness: counted in totals, not in decay */
+    bool effective;  /* false: a repeat of a state, or older than it: changes no state */
+    enum polarity polarity;
+    struct contribution contributions[2]; /* a state that changes its value: - old, + new */
+    size_t contribution_count;
+};
+
+#endif

@@ -1,0 +1,158 @@
+/* What the user declared: immutable once built.
+ *
+ * A schema is the sum of its definitions in order; the builder copies the old one, adds a
+ * definition and reports ALL violations.  Ids follow from the order, so the same texts give the
+ * same schema. A built schema is immutable: any thread. */
+#ifndef TIDAL_SCHEMA_SCHEMA_H
+#define TIDAL_SCHEMA_SCHEMA_H
+
+#include "schema/definition.h"
+
+#define DURATION_MAXIMUM_MS (INT64_C(366) * 86400000) /* of a window */
+#define LATENESS_DEFAULT_MS (INT64_C(12) * 3600000)
+#define LATENESS_MAXIMUM_MS (INT64_C(7) * 86400000)
+#define FUTURE_BOUND_MS     INT64_C(5000) /* how far an event may lie ahead of its ingest */
+
+struct field {
+    struct slice name;
+    field_id id;
+    enum entity_kind kind;
+    enum field_type type;
+    enum entity_kind references;
+    double weight;
+    struct slice analyzer;
+    bool expires; /* from this time on the item is gated; one field at most */
+};
+
+struct embedding {
+    struct slice name;
+    embedding_id id;
+    enum entity_kind kind;
+    uint32_t dimensions;
+    enum metric metric;
+};
+
+struct signal {
+    struct slice name;
+    signal_id id;
+    enum entity_kind kind;
+    uint32_t half_life_count;
+    int64_t half_life_ms[LIMIT_HALF_LIVES]; /* ascending, distinct, whole seconds */
+    double lambda[LIMIT_HALF_LIVES];        /* ln 2 / half-life, per second */
+    uint32_t window_count;
+    int64_t window_ms[LIMIT_WINDOWS]; /* ascending, distinct */
+    uint32_t velocity_count;
+    uint8_t velocity_window[LIMIT_WINDOWS];   /* index into window_ms */
+    uint8_t velocity_baseline[LIMIT_WINDOWS]; /* index of the window whose mean is the baseline */
+    int64_t lateness_ms;
+    int64_t trending_half_life_ms; /* 0: it does not trend */
+    uint8_t trending_window;       /* index into window_ms */
+    enum signal_values values;
+    bool unique_per_user;
+    bool allow_unknown;
+    bool positive, negative;
+    double positive_from, negative_below;
+    bool builtin; /* `impression`, `hide`: there without a definition, until one replaces it */
+};
+
+struct relation {
+    struct slice name;
+    relation_id id;
+    enum entity_kind from, to;
+    bool excluding;
+};
+
+struct context {
+    struct slice name;
+    uint16_t id;
+    enum field_type type;
+};
+
+struct profile {
+    struct slice name;
+    uint32_t version; /* from 1 */
+    struct slice text;
+    struct ranking_definition ranking; /* checked */
+};
+
+struct schema {
+    struct memory *memory;
+    struct arena *arena; /* holds all below; owned */
+    struct field *fields;
+    size_t field_count;
+    struct embedding *embeddings;
+    size_t embedding_count;
+    struct signal *signals; /* signals[0] is `impression`, signals[1] is `hide` */
+    size_t signal_count;
+    struct relation *relations;
+    size_t relation_count;
+    struct context *contexts;
+    size_t context_count;
+    struct profile *profiles; /* all versions, in order of definition */
+    size_t profile_count;
+    struct slice *texts; /* of all definitions, in order */
+    size_t text_count;
+};
+
+enum { SIGNAL_IMPRESSION = 0, SIGNAL_HIDE = 1 };
+
+/* One thing wrong with a definition. */
+struct violation {
+    uint64_t position;
+    char message[160];
+    char hint[160];
+};
+
+enum { VIOLATIONS_MAXIMUM = 64 };
+
+/* All that is wrong with a definition, in order of position; more than the maximum are counted. */
+struct violations {
+    struct violation list[VIOLATIONS_MAXIMUM];
+    size_t count; /* may exceed VIOLATIONS_MAXIMUM */
+};
+
+void violations_add(struct violations *violations, uint64_t position, const char *hint,
+                    const char *format, ...) PRINTF_LIKE(4, 5);
+/* Fills `error` with the first violation and says how many more there are. */
+enum code violations_error(const struct violations *violations, struct error *error);
+
+/* The schema of an empty database: the built-in signals only. */
+MUST_USE enum code schema_create(struct memory *memory, struct schema **schema,
+                                 struct error *error);
+/* A new schema: `old` plus `definition`.  On CODE_INVALID every violation is in `violations`.
+ * `old` stays as it is.  *schema is the caller's. */
+MUST_USE enum code schema_extend(const struct schema *old, const struct definition *definition,
+                                 struct schema **schema, struct violations *violations,
+                                 struct error *error);
+void schema_free(struct schema *schema);
+
+/* All are NULL where absent.  Names compare byte by byte. */
+const struct field *schema_find_field(const struct schema *schema, enum entity_kind kind,
+                                      struct slice name);
+/* The item's first field that refers to entities of this kind: its creator, say. */
+const struct field *schema_find_reference(const struct schema *schema, enum entity_kind kind);
+/* The timestamp of items from which on they are gated. */
+const struct field *schema_find_expiry(const struct schema *schema);
+const struct embedding *schema_find_embedding(const struct schema *schema, enum entity_kind kind,
+                                              struct slice name);
+const struct signal *schema_find_signal(const struct schema *schema, struct slice name);
+const struct relation *schema_find_relation(const struct schema *schema, struct slice name);
+const struct context *schema_find_context(const struct schema *schema, struct slice name);
+/* version 0: the newest. */
+const struct profile *schema_find_profile(const struct schema *schema, struct slice name,
+                                          uint32_t version);
+/* Checks a ranking spelled out in a RETRIEVE, or a profile's body: resolves names in place. */
+MUST_USE bool ranking_check(struct ranking_definition *ranking, const struct schema *schema,
+                            struct violations *violations);
+/* The declared name closest to a misspelt one, for hints: empty if none is near. */
+struct slice schema_suggest_signal(const struct schema *schema, struct slice name);
+struct slice schema_suggest_field(const struct schema *schema, enum entity_kind kind,
+                                  struct slice name);
+
+/* 64 bits over all definition texts in order: equal schemas, equal fingerprints. */
+uint64_t schema_fingerprint(const struct schema *schema);
+
+const char *field_type_name(enum field_type type);
+bool name_reserved(struct slice name); /* a keyword of the language */
+
+#endif

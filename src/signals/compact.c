@@ -1,0 +1,645 @@
+/* The layout of a compact record.
+ *
+ *   16 bytes       struct compact
+ *   8 each         decayed sums
+ *   8              sum of values of all time           if VALUED, else it is the count
+ *   16             minimum and maximum of all time     if EXTREMES
+ *   4, 12 or 28    runs: 9 bits of a bucket's number and 23 of its count; sum; minimum, maximum
+ *
+ * Rings hold each event once.  A bucket of 5 minutes lies within one of an hour and that within one
+ * of a day, so an event is kept in a run of the finest ring whose longest window still touches it,
+ * and a coarser ring is the sum of its own runs and the finer ones.  Runs lie in order of time, the
+ * coarsest ring first:
+ *
+ *     days | hours | 5 minutes       old ... new
+ *
+ * What leaves the finest ring at its old end is next to the new end of the next coarser one, which
+ * it joins where it lies.  No bucket of a ring is 512 buckets older than the newest event (a
+ * longest window has at most 366), so 9 bits of its number say which it is.
+ *
+ * No run outgrows 23 bits: no more events than that are counted in one, and the runs together never
+ * have more than there are of all time.
+ *
+ * A pair of few events takes 48 or 64 bytes, one of a thousand spread over a month about 500; three
+ * rings of 64-bit buckets, each with all of its events, took ten times as much. */
+#include "signals/compact.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { NUMBER_BITS = 9, NUMBER_MASK = (1 << NUMBER_BITS) - 1, LEVEL_BITS = 10 };
+enum { COUNT_MAXIMUM = (1 << (32 - NUMBER_BITS)) - 1, RUNS_MAXIMUM = RING_MAXIMUM * 512 };
+
+#define TIME_BOUND ((int64_t)1 << 51)
+#define NEVER      (-((int64_t)1 << 55)) /* newest_ms of an empty one */
+#define SMALL_SUM  ((decay_sum)1 << 62)
+
+_Static_assert(sizeof(struct compact) == 16, "the head of a compact record has 16 bytes");
+
+/* A run as it is thought of. */
+struct run {
+    uint32_t number; /* its last bits */
+    uint32_t count;
+    int64_t sum, minimum, maximum;
+};
+
+/* Of this machine's order: it never leaves memory. */
+static uint32_t load_run(const uint8_t *at)
+{
+    uint32_t packed;
+    memcpy(&packed, at, sizeof packed);
+    return packed;
+}
+
+static size_t stride(unsigned flags)
+{
+    return flags & COMPACT_EXTREMES ? 28 : flags & COMPACT_VALUED ? 12 : 4;
+}
+
+static size_t runs_at(const struct layout *layout, unsigned flags)
+{
+    return sizeof(struct compact) + layout->decay_count * sizeof(int64_t) +
+           (flags & COMPACT_VALUED ? 8 : 0) + (flags & COMPACT_EXTREMES ? 16 : 0);
+}
+
+static uint8_t *runs_of(const struct compact *compact, const struct layout *layout)
+{
+    return (uint8_t *)(uintptr_t)compact + runs_at(layout, compact_flags(compact));
+}
+
+static int64_t *decays_of(const struct compact *compact)
+{
+    return (int64_t *)((uintptr_t)compact + sizeof *compact);
+}
+
+/* Sum, minimum, maximum, as far as they are kept. */
+static int64_t *totals_of(const struct compact *compact, const struct layout *layout)
+{
+    return decays_of(compact) + layout->decay_count;
+}
+
+static uint32_t level_count(const struct compact *compact, uint32_t level)
+{
+    return compact->run_counts[0] >> (level * LEVEL_BITS) & ((1U << LEVEL_BITS) - 1);
+}
+
+static void level_change(struct compact *compact, uint32_t level, int32_t by)
+{
+    compact->run_counts[0] += (uint32_t)by << (level * LEVEL_BITS);
+}
+
+/* Index of the first run of a level: those of all coarser ones come before. */
+static uint32_t level_start(const struct compact *compact, uint32_t level)
+{
+    uint32_t start = 0;
+    for (uint32_t i = level + 1; i < RING_MAXIMUM; i++)
+        start += level_count(compact, i);
+    return start;
+}
+
+static struct run run_load(const uint8_t *at, unsigned flags)
+{
+    uint32_t packed = load_run(at);
+    struct run run = {.number = packed & NUMBER_MASK, .count = packed >> NUMBER_BITS};
+    run.sum = (int64_t)run.count * SIGNAL_VALUE_ONE;
+    run.minimum = INT64_MAX;
+    run.maximum = INT64_MIN;
+    if (flags & COMPACT_VALUED) memcpy(&run.sum, at + 4, sizeof run.sum);
+    if (flags & COMPACT_EXTREMES) {
+        memcpy(&run.minimum, at + 12, sizeof run.minimum);
+        memcpy(&run.maximum, at + 20, sizeof run.maximum);
+    }
+    return run;
+}
+
+static void run_store(uint8_t *at, unsigned flags, const struct run *run)
+{
+    assert(run->count <= COUNT_MAXIMUM);
+    uint32_t packed = (run->number & NUMBER_MASK) | run->count << NUMBER_BITS;
+    memcpy(at, &packed, sizeof packed);
+    if (flags & COMPACT_VALUED) memcpy(at + 4, &run->sum, sizeof run->sum);
+    if (flags & COMPACT_EXTREMES) {
+        memcpy(at + 12, &run->minimum, sizeof run->minimum);
+        memcpy(at + 20, &run->maximum, sizeof run->maximum);
+    }
+}
+
+static void run_join(struct run *run, const struct run *other)
+{
+    run->count += other->count;
+    run->sum += other->sum;
+    if (other->minimum < run->minimum) run->minimum = other->minimum;
+    if (other->maximum > run->maximum) run->maximum = other->maximum;
+}
+
+size_t compact_bytes(const struct layout *layout, unsigned flags, size_t run_count)
+{
+    return runs_at(layout, flags) + run_count * stride(flags);
+}
+
+size_t compact_run_count(const struct compact *compact)
+{
+    return (size_t)level_start(compact, 0) + level_count(compact, 0);
+}
+
+unsigned compact_flags_for(const struct layout *layout, const struct contribution *event)
+{
+    if (layout->keeps_extremes) return COMPACT_VALUED | COMPACT_EXTREMES;
+    return event->value == SIGNAL_VALUE_ONE ? 0 : COMPACT_VALUED;
+}
+
+void compact_init(struct compact *compact, const struct layout *layout, unsigned flags)
+{
+    memset(compact, 0, runs_at(layout, flags));
+    compact->newest_and_flags = NEVER * 256 | flags;
+    if (!(flags & COMPACT_EXTREMES)) return;
+    totals_of(compact, layout)[1] = INT64_MAX;
+    totals_of(compact, layout)[2] = INT64_MIN;
+}
+
+/* Moves the runs of `level` that are too old for it, from its old end to the next coarser one, or
+ * away.  `old_ms` was the newest event when their numbers were written. */
+static void expire(struct compact *compact, const struct layout *layout, uint32_t level,
+                   int64_t old_ms, int64_t new_ms)
+{
+    const struct ring_shape *shape = &layout->rings[level];
+    uint32_t count = level_count(compact, level), gone = 0;
+    if (count == 0) return;
+    unsigned flags = compact_flags(compact);
+    size_t step = stride(flags);
+    int64_t newest = bucket_number(shape->hop_ms, old_ms);
+    int64_t first = bucket_first(shape->hop_ms, shape->longest_ms, new_ms);
+    bool has_coarser = level + 1 < layout->ring_count;
+    int64_t ratio = has_coarser ? layout->rings[level + 1].hop_ms / shape->hop_ms : 1;
+    uint32_t coarser = has_coarser ? level_count(compact, level + 1) : 0;
+    uint8_t *read = runs_of(compact, layout) + level_start(compact, level) * step, *write = read;
+    for (; gone < count; gone++, read += step) {
+        uint32_t stored = load_run(read) & NUMBER_MASK;
+        int64_t left, number = newest - (((uint32_t)newest - stored) & NUMBER_MASK);
+        if (number >= first) break;
+        if (!has_coarser) continue;
+        struct run run = run_load(read, flags);
+        run.number = (uint32_t)floor_divide(number, ratio, &left) & NUMBER_MASK;
+        struct run last = {.count = 0};
+        if (coarser > 0) last = run_load(write - step, flags);
+        if (coarser > 0 && last.number == run.number) {
+            run_join(&last, &run);
+            run_store(write - step, flags, &last);
+        } else {
+            run_store(write, flags, &run);
+            write += step;
+            coarser++;
+        }
+    }
+    if (gone == 0) return;
+    uint8_t *end = runs_of(compact, layout) + compact_run_count(compact) * step;
+    memmove(write, read, (size_t)(end - read));
+    if (has_coarser)
+        level_change(compact, level + 1, (int32_t)(coarser - level_count(compact, level + 1)));
+    level_change(compact, level, -(int32_t)gone);
+}
+
+static void advance(struct compact *compact, const struct layout *layout, int64_t newest_ms)
+{
+    int64_t old_ms = compact_newest_ms(compact);
+    compact->newest_and_flags = newest_ms * 256 | compact_flags(compact);
+    if (old_ms == NEVER) return;
+    int64_t *decays = decays_of(compact);
+    for (uint32_t i = 0; i < layout->decay_count; i++)
+        decays[i] = decay_advance_small(&layout->decays[i], decays[i], old_ms, newest_ms);
+    for (uint32_t level = 0; level < layout->ring_count; level++)
+        expire(compact, layout, level, old_ms, newest_ms);
+}
+
+/* Where an event's run is, or would be. */
+struct place {
+    uint32_t level; /* RING_MAXIMUM: too old for every ring */
+    uint32_t index; /* of the run, among all */
+    uint32_t number;
+    bool found;
+};
+
+static struct place locate(const struct compact *compact, const struct layout *layout,
+                           int64_t time_ms)
+{
+    size_t step = stride(compact_flags(compact));
+    for (uint32_t level = 0; level < layout->ring_count; level++) {
+        const struct ring_shape *shape = &layout->rings[level];
+        int64_t number = bucket_number(shape->hop_ms, time_ms);
+        if (number < bucket_first(shape->hop_ms, shape->longest_ms, compact_newest_ms(compact)))
+            continue;
+        uint32_t newest = (uint32_t)bucket_number(shape->hop_ms, compact_newest_ms(compact));
+        uint32_t age = newest - (uint32_t)number, start = level_start(compact, level);
+        uint32_t index = start + level_count(compact, level);
+        const uint8_t *at = runs_of(compact, layout) + index * step;
+        bool found = false;
+        for (; index > start; index--, at -= step) {
+            uint32_t other = (newest - load_run(at - step)) & NUMBER_MASK;
+            found = other == age;
+            if (other >= age) break;
+        }
+        return (struct place){level, index - found, (uint32_t)number & NUMBER_MASK, found};
+    }
+    return (struct place){.level = RING_MAXIMUM};
+}
+
+static size_t counted_in_runs(const struct compact *compact, const struct layout *layout)
+{
+    size_t step = stride(compact_flags(compact)), sum = 0, count = compact_run_count(compact);
+    const uint8_t *at = runs_of(compact, layout);
+    for (size_t i = 0; i < count; i++)
+        sum += load_run(at + i * step) >> NUMBER_BITS;
+    return sum;
+}
+
+/* Can it be taken back here? */
+static bool can_retract(const struct compact *compact, const struct layout *layout,
+                        const struct place *place, const struct contribution *event)
+{
+    if (compact->count == 0 || compact_flags(compact) & COMPACT_EXTREMES) return false;
+    if (layout->ring_count == 0) return true;
+    if (place->level == RING_MAXIMUM) /* runs never have more than all */
+        return counted_in_runs(compact, layout) < compact->count;
+    if (!place->found) return false;
+    size_t step = stride(compact_flags(compact));
+    struct run run =
+        run_load(runs_of(compact, layout) + place->index * step, compact_flags(compact));
+    return run.count > 1 || run.sum == event->value;
+}
+
+static void change_run(struct compact *compact, const struct layout *layout,
+                       const struct place *place, const struct contribution *event)
+{
+    unsigned flags = compact_flags(compact);
+    size_t step = stride(flags);
+    uint8_t *at = runs_of(compact, layout) + place->index * step;
+    size_t after = (compact_run_count(compact) - place->index) * step;
+    struct run one = {place->number, 1, event->value, event->value, event->value};
+    if (!place->found) {
+        memmove(at + step, at, after);
+        run_store(at, flags, &one);
+        level_change(compact, place->level, 1);
+        return;
+    }
+    struct run run = run_load(at, flags);
+    if (event->sign > 0) {
+        run_join(&run, &one);
+        run_store(at, flags, &run);
+    } else if (run.count > 1) {
+        run.count--;
+        run.sum -= event->value;
+        run_store(at, flags, &run);
+    } else {
+        memmove(at, at + step, after - step);
+        level_change(compact, place->level, -1);
+    }
+}
+
+/* The sum of all values with this event; false: it has too many bits. */
+static bool sum_with(const struct compact *compact, const struct layout *layout,
+                     const struct contribution *event, int64_t *sum)
+{
+    if (!(compact_flags(compact) & COMPACT_VALUED)) return true;
+    return !__builtin_add_overflow(totals_of(compact, layout)[0], event->sign * event->value, sum);
+}
+
+static void set_totals(struct compact *compact, const struct layout *layout,
+                       const struct contribution *event, int64_t sum)
+{
+    compact->count += (uint32_t)event->sign;
+    if (!(compact_flags(compact) & COMPACT_VALUED)) return;
+    int64_t *totals = totals_of(compact, layout);
+    totals[0] = sum;
+    if (!(compact_flags(compact) & COMPACT_EXTREMES)) return;
+    if (event->value < totals[1]) totals[1] = event->value;
+    if (event->value > totals[2]) totals[2] = event->value;
+}
+
+enum compact_outcome compact_add(struct compact *compact, const struct layout *layout, size_t bytes,
+                                 const struct contribution *event, bool decays)
+{
+    int64_t sums[LIMIT_HALF_LIVES], sum = 0;
+    if (event->time_ms <= -TIME_BOUND || event->time_ms >= TIME_BOUND) return COMPACT_DOES_NOT_FIT;
+    if (compact->count >= COUNT_MAXIMUM) return COMPACT_DOES_NOT_FIT;
+    if (!(compact_flags(compact) & COMPACT_VALUED) && event->value != SIGNAL_VALUE_ONE)
+        return COMPACT_NEEDS_VALUES;
+    if (event->time_ms > compact_newest_ms(compact)) advance(compact, layout, event->time_ms);
+    memcpy(sums, decays_of(compact), layout->decay_count * sizeof *sums);
+    for (uint32_t i = 0; decays && i < layout->decay_count; i++)
+        if (!decay_add_small(&layout->decays[i], &sums[i], compact_newest_ms(compact), event))
+            return COMPACT_DOES_NOT_FIT;
+    struct place place = locate(compact, layout, event->time_ms);
+    bool in_ring = place.level < RING_MAXIMUM;
+    if (event->sign < 0 && !can_retract(compact, layout, &place, event))
+        return COMPACT_DOES_NOT_FIT;
+    if (!sum_with(compact, layout, event, &sum)) return COMPACT_DOES_NOT_FIT;
+    if (in_ring && !place.found &&
+        compact_bytes(layout, compact_flags(compact), compact_run_count(compact) + 1) > bytes)
+        return COMPACT_NEEDS_ROOM;
+    memcpy(decays_of(compact), sums, layout->decay_count * sizeof *sums);
+    if (in_ring) change_run(compact, layout, &place, event);
+    set_totals(compact, layout, event, sum);
+    return COMPACT_DONE;
+}
+
+void compact_add_values(const struct compact *from, const struct layout *layout, struct compact *to)
+{
+    assert(!(compact_flags(from) & (COMPACT_VALUED | COMPACT_EXTREMES)));
+    memcpy(to, from, sizeof *to + layout->decay_count * sizeof(int64_t));
+    compact_set_flag(to, COMPACT_VALUED, true);
+    totals_of(to, layout)[0] = (int64_t)from->count * SIGNAL_VALUE_ONE;
+    size_t count = compact_run_count(from), step = stride(compact_flags(from));
+    const uint8_t *read = runs_of(from, layout);
+    uint8_t *write = runs_of(to, layout);
+    for (size_t i = 0; i < count; i++) {
+        struct run run = run_load(read + i * step, compact_flags(from));
+        run_store(write + i * stride(compact_flags(to)), compact_flags(to), &run);
+    }
+}
+
+/* Adds the runs of `level` to the buckets of a ring as fine or coarser. */
+static bool expand_level(const struct compact *compact, const struct layout *layout, uint32_t level,
+                         uint32_t ring, struct record *record, struct memory *memory)
+{
+    size_t step = stride(compact_flags(compact));
+    const uint8_t *at = runs_of(compact, layout) + level_start(compact, level) * step;
+    int64_t left, ratio = layout->rings[ring].hop_ms / layout->rings[level].hop_ms;
+    int64_t newest = bucket_number(layout->rings[level].hop_ms, compact_newest_ms(compact));
+    for (uint32_t i = level_count(compact, level); i > 0; i--, at += step) {
+        struct run run = run_load(at, compact_flags(compact));
+        int64_t number = newest - (((uint32_t)newest - run.number) & NUMBER_MASK);
+        struct bucket bucket = {floor_divide(number, ratio, &left), run.count, run.sum, run.minimum,
+                                run.maximum};
+        if (!ring_add(&record->rings[ring], &layout->rings[ring], memory,
+                      compact_newest_ms(compact), &bucket))
+            return false;
+    }
+    return true;
+}
+
+struct record *compact_expand(const struct compact *compact, const struct layout *layout,
+                              entity_id id, struct memory *memory)
+{
+    struct record *record = record_create(layout, id, memory);
+    if (!record) return NULL;
+    record->newest_ms =
+        compact_newest_ms(compact) == NEVER ? INT64_MIN : compact_newest_ms(compact);
+    record->count = compact->count;
+    record->sum = compact_sum(compact, layout);
+    record->minimum = compact_minimum(compact, layout);
+    record->maximum = compact_maximum(compact, layout);
+    record->dirty = compact_flags(compact) & COMPACT_DIRTY;
+    for (uint32_t i = 0; i < layout->decay_count; i++)
+        record->decays[i] = compact_decay(compact, i);
+    for (uint32_t ring = 0; ring < layout->ring_count; ring++) {
+        for (uint32_t level = ring + 1; level-- > 0;) {
+            if (expand_level(compact, layout, level, ring, record, memory)) continue;
+            record_free(record, memory);
+            return NULL;
+        }
+    }
+    return record;
+}
+
+/* A record as runs, if it can be one. */
+struct runs {
+    struct run list[RUNS_MAXIMUM]; /* of each ring, the coarsest first */
+    uint32_t count;
+    uint32_t level_counts[RING_MAXIMUM];
+    uint64_t counted;
+    bool valued;
+};
+
+/* Takes what a finer ring has in bucket `number` off `bucket`; *extremes: of what it has. */
+static void take_off(const struct ring *finer, uint32_t *at, int64_t ratio, struct bucket *bucket,
+                     struct bucket *taken)
+{
+    int64_t left;
+    *taken = (struct bucket){.minimum = INT64_MAX, .maximum = INT64_MIN};
+    for (; *at < finer->count; (*at)++) {
+        const struct bucket *fine = &finer->buckets[*at];
+        if (floor_divide(fine->number, ratio, &left) != bucket->number) return;
+        bucket->count -= fine->count;
+        bucket->sum -= fine->sum;
+        if (fine->minimum < taken->minimum) taken->minimum = fine->minimum;
+        if (fine->maximum > taken->maximum) taken->maximum = fine->maximum;
+    }
+}
+
+static bool put_run(struct runs *runs, uint32_t level, const struct bucket *bucket)
+{
+    if (bucket->count < 0 || bucket->count > COUNT_MAXIMUM) return false;
+    if (bucket->sum >= SMALL_SUM || bucket->sum <= -SMALL_SUM) return false;
+    if (runs->level_counts[level] >= NUMBER_MASK) return false;
+    runs->list[runs->count++] =
+        (struct run){(uint32_t)bucket->number & NUMBER_MASK, (uint32_t)bucket->count,
+                     (int64_t)bucket->sum, bucket->minimum, bucket->maximum};
+    runs->level_counts[level]++;
+    runs->counted += (uint64_t)bucket->count;
+    if (bucket->sum != bucket->count * SIGNAL_VALUE_ONE) runs->valued = true;
+    return true;
+}
+
+static bool put_level(const struct record *record, const struct layout *layout, uint32_t level,
+                      struct runs *runs)
+{
+    static const struct ring none;
+    const struct ring *ring = &record->rings[level], *finer = level > 0 ? ring - 1 : &none;
+    int64_t ratio = 1, finer_first = INT64_MAX;
+    uint32_t at = 0;
+    if (level > 0) {
+        const struct ring_shape *shape = &layout->rings[level - 1];
+        ratio = layout->rings[level].hop_ms / shape->hop_ms;
+        finer_first = bucket_first(shape->hop_ms, shape->longest_ms, record->newest_ms);
+    }
+    for (uint32_t i = 0; i < ring->count; i++) {
+        struct bucket bucket = ring->buckets[i], taken;
+        take_off(finer, &at, ratio, &bucket, &taken);
+        if (bucket.count == 0) {
+            bool same = taken.minimum == bucket.minimum && taken.maximum == bucket.maximum;
+            if (bucket.sum != 0 || (layout->keeps_extremes && !same)) return false;
+            continue;
+        }
+        /* What is in no finer bucket must be older than those. */
+        if (level > 0 && bucket.number * ratio >= finer_first) return false;
+        if (!put_run(runs, level, &bucket)) return false;
+    }
+    return at == finer->count;
+}
+
+static bool decompose(const struct record *record, const struct layout *layout, struct runs *runs)
+{
+    runs->count = 0;
+    runs->counted = 0;
+    memset(runs->level_counts, 0, sizeof runs->level_counts);
+    if (record->newest_ms <= -TIME_BOUND || record->newest_ms >= TIME_BOUND) return false;
+    if (record->count <= 0 || record->count > COUNT_MAXIMUM) return false;
+    if (record->sum >= SMALL_SUM || record->sum <= -SMALL_SUM) return false;
+    runs->valued = layout->keeps_extremes || record->sum != record->count * SIGNAL_VALUE_ONE;
+    for (uint32_t i = 0; i < layout->decay_count; i++)
+        if (record->decays[i] >= SMALL_SUM || record->decays[i] <= -SMALL_SUM) return false;
+    for (uint32_t level = layout->ring_count; level-- > 0;)
+        if (!put_level(record, layout, level, runs)) return false;
+    return runs->counted <= (uint64_t)record->count;
+}
+
+static unsigned flags_of(const struct layout *layout, const struct runs *runs)
+{
+    if (layout->keeps_extremes) return COMPACT_VALUED | COMPACT_EXTREMES;
+    return runs->valued ? COMPACT_VALUED : 0;
+}
+
+size_t compact_measure(const struct record *record, const struct layout *layout)
+{
+    struct runs runs;
+    if (!decompose(record, layout, &runs)) return 0;
+    return compact_bytes(layout, flags_of(layout, &runs), runs.count);
+}
+
+void compact_fill(struct compact *compact, const struct record *record, const struct layout *layout)
+{
+    struct runs runs;
+    bool fits = decompose(record, layout, &runs);
+    assert(fits);
+    (void)fits;
+    unsigned flags = flags_of(layout, &runs);
+    compact_init(compact, layout, flags);
+    compact->newest_and_flags = record->newest_ms * 256 | flags;
+    compact->count = (uint32_t)record->count;
+    compact_set_flag(compact, COMPACT_DIRTY, record->dirty);
+    for (uint32_t i = 0; i < layout->decay_count; i++)
+        decays_of(compact)[i] = (int64_t)record->decays[i];
+    int64_t *totals = totals_of(compact, layout);
+    if (flags & COMPACT_VALUED) totals[0] = (int64_t)record->sum;
+    if (flags & COMPACT_EXTREMES) {
+        totals[1] = record->minimum;
+        totals[2] = record->maximum;
+    }
+    for (uint32_t i = 0; i < RING_MAXIMUM; i++)
+        level_change(compact, i, (int32_t)runs.level_counts[i]);
+    for (uint32_t i = 0; i < runs.count; i++)
+        run_store(runs_of(compact, layout) + i * stride(flags), flags, &runs.list[i]);
+}
+
+static bool check_level(const struct compact *compact, const struct layout *layout, uint32_t level)
+{
+    const struct ring_shape *shape = &layout->rings[level];
+    int64_t newest_ms = compact_newest_ms(compact);
+    int64_t newest = bucket_number(shape->hop_ms, newest_ms);
+    int64_t first = bucket_first(shape->hop_ms, shape->longest_ms, newest_ms), last = first - 1;
+    size_t step = stride(compact_flags(compact));
+    const uint8_t *at = runs_of(compact, layout) + level_start(compact, level) * step;
+    for (uint32_t i = level_count(compact, level); i > 0; i--, at += step) {
+        struct run run = run_load(at, compact_flags(compact));
+        int64_t number = newest - (((uint32_t)newest - run.number) & NUMBER_MASK);
+        if (number <= last || run.count == 0) return false;
+        last = number;
+    }
+    return true;
+}
+
+bool compact_check(const struct compact *compact, const struct layout *layout, char *reason,
+                   size_t reason_bytes)
+{
+    bool right = compact->count > 0 && counted_in_runs(compact, layout) <= compact->count;
+    for (uint32_t level = 0; level < RING_MAXIMUM && right; level++)
+        right = level < layout->ring_count ? check_level(compact, layout, level)
+                                           : level_count(compact, level) == 0;
+    if (!right) snprintf(reason, reason_bytes, "a compact record is out of order");
+    return right;
+}
+
+__int128 compact_sum(const struct compact *compact, const struct layout *layout)
+{
+    if (compact_flags(compact) & COMPACT_VALUED) return totals_of(compact, layout)[0];
+    return (__int128)compact->count * SIGNAL_VALUE_ONE;
+}
+
+int64_t compact_decay(const struct compact *compact, uint32_t slot)
+{
+    return decays_of(compact)[slot];
+}
+
+int64_t compact_minimum(const struct compact *compact, const struct layout *layout)
+{
+    return compact_flags(compact) & COMPACT_EXTREMES ? totals_of(compact, layout)[1] : INT64_MAX;
+}
+
+int64_t compact_maximum(const struct compact *compact, const struct layout *layout)
+{
+    return compact_flags(compact) & COMPACT_EXTREMES ? totals_of(compact, layout)[2] : INT64_MIN;
+}
+
+/* Index of the first of `count` runs, the oldest first, that is at most `age` buckets old. */
+static uint32_t find_age(const uint8_t *runs, uint32_t count, uint32_t newest, int64_t age)
+{
+    uint32_t low = 0, high = count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if ((int64_t)((newest - load_run(runs + middle * 4)) & NUMBER_MASK) > age)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Those without values: found by halves and then added up without looking. */
+static void read_counts(const uint8_t *runs, uint32_t count, uint32_t newest, int64_t oldest_age,
+                        int64_t tail_age, struct window_reading *reading)
+{
+    uint32_t first = find_age(runs, count, newest, oldest_age);
+    uint32_t whole = find_age(runs, count, newest, tail_age);
+    int64_t tail = 0, rest = 0;
+    for (uint32_t i = first; i < whole; i++)
+        tail += load_run(runs + (size_t)i * 4) >> NUMBER_BITS;
+    for (uint32_t i = whole; i < count; i++)
+        rest += load_run(runs + (size_t)i * 4) >> NUMBER_BITS;
+    reading->count += tail + rest;
+    reading->sum += (__int128)(tail + rest) * SIGNAL_VALUE_ONE;
+    reading->tail_count += tail;
+    reading->tail_sum += (__int128)tail * SIGNAL_VALUE_ONE;
+}
+
+/* Runs of one level that the window touches: those up to an age, of which the oldest are in the
+ * window's first bucket. */
+static void read_level(const struct compact *compact, const struct layout *layout, uint32_t level,
+                       const struct window_at *window, struct window_reading *reading)
+{
+    uint32_t count = level_count(compact, level);
+    if (count == 0) return;
+    unsigned flags = compact_flags(compact);
+    size_t step = stride(flags);
+    int64_t hop_ms = layout->rings[level].hop_ms, ratio = window->hop_ms / hop_ms;
+    int64_t newest = bucket_number(hop_ms, compact_newest_ms(compact));
+    int64_t oldest_age = newest - window->first * ratio, tail_age = oldest_age - ratio;
+    const uint8_t *at = runs_of(compact, layout) + level_start(compact, level) * step;
+    if (!(flags & COMPACT_VALUED)) {
+        read_counts(at, count, (uint32_t)newest, oldest_age, tail_age, reading);
+        return;
+    }
+    for (at += count * step; count > 0; count--) {
+        at -= step;
+        int64_t age = ((uint32_t)newest - load_run(at)) & NUMBER_MASK;
+        if (age > oldest_age) return;
+        struct run run = run_load(at, flags);
+        reading->count += run.count;
+        reading->sum += run.sum;
+        if (run.minimum < reading->minimum) reading->minimum = run.minimum;
+        if (run.maximum > reading->maximum) reading->maximum = run.maximum;
+        if (age <= tail_age) continue;
+        reading->tail_count += run.count;
+        reading->tail_sum += run.sum;
+    }
+}
+
+struct window_reading compact_window(const struct compact *compact, const struct layout *layout,
+                                     uint8_t ring, const struct window_at *window)
+{
+    struct window_reading reading = {
+        .minimum = INT64_MAX, .maximum = INT64_MIN, .tail_outside = window->tail_outside};
+    for (uint32_t level = 0; level <= ring; level++)
+        read_level(compact, layout, level, window, &reading);
+    return reading;
+}

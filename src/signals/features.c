@@ -1,0 +1,340 @@
+/* What a ranking reads, with T for now, W for a window, H for a half-life, B for a window's
+ * baseline, C and S for count and sum.
+ *
+ *   decay      sum of w 2^(-(T-t)/H) (decay.c)
+ *
+ *   rate       lambda * decay, lambda = ln 2 / H: what an exponential kernel takes for the
+ *              intensity
+ *
+ *   count      C in (T-W, T], the oldest bucket by its share in the window (window.c)
+ *
+ *   mean       (S + n m) / (C + n): Bayesian mean, a prior of strength n and mean m
+ *
+ *   ratio      (x + n m) / (y + n): the mean of a Beta posterior, likewise
+ *
+ *   velocity   z = (C_W - mu) / sqrt(mu + 1), mu = (C_B - C_W) W / (B - W), the mean count per W
+ *              over the baseline before the window; a Poisson count's deviation in sigmas, the 1
+ *              keeping what hardly ever happens from shouting
+ *
+ *   relative   (C_W / W + k) / ((C_B - C_W) / (B - W) + k), rates by the hour: one prior for both,
+ *              so that a thing with five events is not seven times anything
+ *
+ * All is computed in doubles in the order written; a square root is exact in IEEE arithmetic. */
+#include "signals/features.h"
+
+#include "signals/ledger_private.h"
+
+#include <assert.h>
+#include <math.h>
+
+#define UNIT (1.0 / (double)SIGNAL_VALUE_ONE)
+
+static const double hour_ms = 3600000;
+
+/* A window of a signal at a time: what does not depend on the entity. */
+struct bound_window {
+    uint8_t ring;
+    struct window_at at;
+};
+
+/* A feature with all that does not depend on the entity. */
+struct bound_feature {
+    const struct feature *feature;
+    const struct signal_table *table;
+    const struct signal_table *denominator;
+    int64_t now_ms;
+    struct decay_now decay;
+    struct bound_window window, baseline;
+    double recent_ms, before_ms; /* of a velocity: how long each is; before_ms 0: no baseline */
+    double prior, prior_mean;
+};
+
+/* Counts and sums as a ranking takes them. */
+struct window_value {
+    double count, sum;
+    int64_t minimum, maximum;
+};
+
+static struct bound_window bind_window(const struct layout *layout, uint8_t ring, int64_t window_ms,
+                                       int64_t now_ms)
+{
+    return (struct bound_window){ring, window_at(layout->rings[ring].hop_ms, window_ms, now_ms)};
+}
+
+static struct window_value read_window(struct held held, const struct layout *layout,
+                                       const struct bound_window *window)
+{
+    struct window_reading reading = held_window(held, layout, window->ring, &window->at);
+    return (struct window_value){
+        .count = (double)reading.count - (double)reading.tail_count * reading.tail_outside,
+        .sum = ((double)reading.sum - (double)reading.tail_sum * reading.tail_outside) * UNIT,
+        .minimum = reading.minimum,
+        .maximum = reading.maximum,
+    };
+}
+
+/* Of the feature's window, or of all time. */
+static struct window_value read_slot(const struct bound_feature *bound, struct held held)
+{
+    const struct layout *layout = &bound->table->layout;
+    if (bound->feature->slot != WINDOW_ALL) return read_window(held, layout, &bound->window);
+    return (struct window_value){
+        .count = (double)held_count(held),
+        .sum = (double)held_sum(held, layout) * UNIT,
+        .minimum = held_minimum(held, layout),
+        .maximum = held_maximum(held, layout),
+    };
+}
+
+/* Counts of a velocity: in the window, and in its baseline before the window. */
+struct velocity_counts {
+    double recent, before;
+};
+
+static struct velocity_counts read_velocity(const struct bound_feature *bound, struct held held)
+{
+    const struct layout *layout = &bound->table->layout;
+    struct velocity_counts counts = {.recent = read_window(held, layout, &bound->window).count};
+    double all = read_window(held, layout, &bound->baseline).count;
+    /* The two windows may have different buckets, and so differ at their tails. */
+    if (all > counts.recent) counts.before = all - counts.recent;
+    return counts;
+}
+
+/* The mean count per window over the baseline before it. */
+static double usual_count(const struct bound_feature *bound, const struct velocity_counts *counts)
+{
+    return bound->before_ms > 0 ? counts->before * (bound->recent_ms / bound->before_ms) : 0;
+}
+
+static double z_velocity(const struct bound_feature *bound, struct held held)
+{
+    struct velocity_counts counts = read_velocity(bound, held);
+    double mean = usual_count(bound, &counts);
+    return (counts.recent - mean) / sqrt(mean + 1);
+}
+
+static double relative_velocity(const struct bound_feature *bound, struct held held)
+{
+    struct velocity_counts counts = read_velocity(bound, held);
+    double recent = counts.recent / (bound->recent_ms / hour_ms) + bound->prior;
+    double before = bound->prior;
+    if (bound->before_ms > 0) before += counts.before / (bound->before_ms / hour_ms);
+    return before > 0 ? recent / before : 0;
+}
+
+/* (amount + prior) / (of + prior); false: nothing to divide by. */
+static bool smoothed(const struct bound_feature *bound, double amount, double of, double *value)
+{
+    double divisor = of + bound->prior;
+    if (!(divisor > 0)) return false;
+    *value = (amount + bound->prior * bound->prior_mean) / divisor;
+    return true;
+}
+
+static bool read_extreme(const struct bound_feature *bound, struct held held, double *value)
+{
+    if (!held_any(held) || !bound->table->layout.keeps_extremes) return false;
+    struct window_value window = read_slot(bound, held);
+    bool smallest = bound->feature->op == FEATURE_MINIMUM;
+    if (window.minimum > window.maximum) return false;
+    *value = (double)(smallest ? window.minimum : window.maximum) * UNIT;
+    return true;
+}
+
+/* False: missing. */
+static bool read_one(const struct bound_feature *bound, ordinal entity, double *value)
+{
+    const struct feature *feature = bound->feature;
+    struct held held = table_find(bound->table, entity);
+    bool any = held_any(held);
+    /* Nobody asks for a time before the newest event; a record would not know the answer. */
+    assert(!any || held_newest_ms(held) <= bound->now_ms);
+    switch (feature->op) {
+    case FEATURE_DECAY:
+    case FEATURE_RATE:
+        if (!any) return true;
+        *value = decay_read(&bound->decay, held_decay(held, feature->slot), held_newest_ms(held));
+        if (feature->op == FEATURE_RATE) *value *= bound->table->layout.lambda[feature->slot];
+        return true;
+    case FEATURE_COUNT:
+        if (any) *value = read_slot(bound, held).count;
+        return true;
+    case FEATURE_SUM:
+        if (any) *value = read_slot(bound, held).sum;
+        return true;
+    case FEATURE_MEAN: {
+        struct window_value window = {0};
+        if (any) window = read_slot(bound, held);
+        return smoothed(bound, window.sum, window.count, value);
+    }
+    case FEATURE_MINIMUM:
+    case FEATURE_MAXIMUM:
+        return read_extreme(bound, held, value);
+    case FEATURE_VELOCITY:
+        if (any) *value = z_velocity(bound, held);
+        return true;
+    case FEATURE_RELATIVE_VELOCITY:
+        *value = bound->prior > 0 ? 1 : 0; /* nothing against nothing */
+        if (any) *value = relative_velocity(bound, held);
+        return true;
+    case FEATURE_RATIO: {
+        struct held of = table_find(bound->denominator, entity);
+        return smoothed(bound, any ? (double)held_count(held) : 0,
+                        held_any(of) ? (double)held_count(of) : 0, value);
+    }
+    }
+    return false;
+}
+
+/* The mean over all entities, where the query names none. */
+static double global_mean(const struct bound_feature *bound)
+{
+    const struct signal_table *table = bound->table;
+    bool is_ratio = bound->feature->op == FEATURE_RATIO;
+    double amount = is_ratio ? (double)table->count : (double)table->sum * UNIT;
+    int64_t of = is_ratio ? bound->denominator->count : table->count;
+    return of > 0 ? amount / (double)of : 0;
+}
+
+/* Is there such a half-life or window?  Not in records that are older than its definition. */
+static bool has_slot(const struct layout *layout, const struct feature *feature)
+{
+    if (feature->op == FEATURE_DECAY || feature->op == FEATURE_RATE)
+        return feature->slot < layout->decay_count;
+    return feature->op == FEATURE_RATIO || feature->slot == WINDOW_ALL ||
+           feature->slot < layout->window_count;
+}
+
+static bool reads_window(const struct feature *feature)
+{
+    return feature->op != FEATURE_DECAY && feature->op != FEATURE_RATE &&
+           feature->op != FEATURE_RATIO && feature->slot != WINDOW_ALL;
+}
+
+static void bind_windows(struct bound_feature *bound)
+{
+    const struct layout *layout = &bound->table->layout;
+    uint8_t slot = bound->feature->slot;
+    int64_t window_ms = layout->window_ms[slot], baseline_ms = layout->baseline_ms[slot];
+    bound->window = bind_window(layout, layout->window_ring[slot], window_ms, bound->now_ms);
+    bound->baseline = bind_window(layout, layout->baseline_ring[slot], baseline_ms, bound->now_ms);
+    bound->recent_ms = (double)window_ms;
+    bound->before_ms = (double)(baseline_ms - window_ms);
+}
+
+static void bind(struct bound_feature *bound, const struct ledger *ledger,
+                 const struct feature *feature, int64_t now_ms)
+{
+    static const struct signal_table nothing;
+    assert(feature->signal < LIMIT_SIGNALS);
+    const struct signal_table *table = &ledger->tables[feature->signal];
+    bool has = has_slot(&table->layout, feature);
+    *bound = (struct bound_feature){
+        .feature = feature,
+        .table = has ? table : &nothing,
+        .now_ms = now_ms,
+        .prior = feature->prior > 0 ? feature->prior : 0,
+        .prior_mean = feature->prior_mean,
+    };
+    if (feature->op == FEATURE_RATIO) {
+        assert(feature->denominator < LIMIT_SIGNALS);
+        bound->denominator = &ledger->tables[feature->denominator];
+    }
+    if (has && reads_window(feature)) bind_windows(bound);
+    if (isnan(bound->prior_mean)) bound->prior_mean = global_mean(bound);
+    if (has && (feature->op == FEATURE_DECAY || feature->op == FEATURE_RATE))
+        bound->decay = decay_now(&table->layout.decays[feature->slot], now_ms);
+}
+
+void features_read(const struct ledger *ledger, const struct feature *feature, int64_t now_ms,
+                   const ordinal *ordinals, size_t count, struct feature_column out)
+{
+    struct bound_feature bound;
+    bind(&bound, ledger, feature, now_ms);
+    for (size_t i = 0; i < count; i++) {
+        table_prefetch(bound.table, ordinals, count, i);
+        out.values[i] = 0;
+        out.missing[i] = !read_one(&bound, ordinals[i], &out.values[i]);
+    }
+}
+
+int64_t features_count(const struct ledger *ledger, signal_id signal, uint8_t slot, ordinal entity,
+                       int64_t now_ms)
+{
+    const struct signal_table *table = &ledger->tables[signal];
+    const struct layout *layout = &table->layout;
+    struct held held = table_find(table, entity);
+    if (!held_any(held)) return 0;
+    if (slot == WINDOW_ALL) return held_count(held);
+    if (slot >= layout->window_count) return 0;
+    uint8_t ring = layout->window_ring[slot];
+    struct bound_window window = bind_window(layout, ring, layout->window_ms[slot], now_ms);
+    return held_window(held, layout, ring, &window.at).count;
+}
+
+/* Does `a` come before `b` in a list of the highest? */
+static bool ranks_before(const struct ranked *a, const struct ranked *b)
+{
+    if (a->value != b->value) return a->value > b->value;
+    return a->id < b->id;
+}
+
+/* Moves the element at `at` down a heap whose root is the last of the list. */
+static void sift_down(struct ranked *heap, size_t count, size_t at)
+{
+    for (size_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
+        if (child + 1 < count && ranks_before(&heap[child], &heap[child + 1])) child++;
+        if (!ranks_before(&heap[at], &heap[child])) return;
+        struct ranked swap = heap[at];
+        heap[at] = heap[child];
+        heap[child] = swap;
+        at = child;
+    }
+}
+
+size_t features_top(const struct ledger *ledger, const struct feature *feature, int64_t now_ms,
+                    struct ranked *out, size_t limit)
+{
+    struct bound_feature bound;
+    size_t count = 0;
+    bind(&bound, ledger, feature, now_ms);
+    const struct signal_table *table = bound.table;
+    if (limit == 0) return 0;
+    for (size_t i = 0; i < slots_end(&table->slots); i++) {
+        struct ranked found = {.entity = (ordinal)i};
+        if (!held_any(table_find(table, found.entity))) continue;
+        if (!read_one(&bound, found.entity, &found.value) || !(found.value > 0)) continue;
+        found.id = ledger->ids.id_of(ledger->ids.context, table->layout.kind, found.entity);
+        if (count < limit) {
+            out[count++] = found;
+            for (size_t at = count / 2; count == limit && at-- > 0;)
+                sift_down(out, count, at);
+        } else if (ranks_before(&found, &out[0])) {
+            out[0] = found;
+            sift_down(out, count, 0);
+        }
+    }
+    /* Heapsort: takes the last of the list off the root until the list is in order. */
+    for (size_t at = count / 2; at-- > 0;)
+        sift_down(out, count, at);
+    for (size_t left = count; left > 1; left--) {
+        struct ranked last = out[0];
+        out[0] = out[left - 1];
+        out[left - 1] = last;
+        sift_down(out, left - 1, 0);
+    }
+    return count;
+}
+
+struct velocity_reading features_velocity(const struct ledger *ledger, signal_id signal,
+                                          uint8_t slot, ordinal entity, int64_t now_ms)
+{
+    struct feature feature = {.op = FEATURE_VELOCITY, .signal = signal, .slot = slot};
+    struct bound_feature bound;
+    bind(&bound, ledger, &feature, now_ms);
+    struct held held = table_find(bound.table, entity);
+    if (!held_any(held)) return (struct velocity_reading){0};
+    struct velocity_counts counts = read_velocity(&bound, held);
+    return (struct velocity_reading){counts.recent, usual_count(&bound, &counts)};
+}

@@ -1,0 +1,534 @@
+#include "signals/ledger_private.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+static enum code no_memory(struct error *error)
+{
+    return error_no_memory(error, AREA_SIGNALS, sizeof(struct record));
+}
+
+static entity_id id_of(const struct ledger *ledger, signal_id signal, ordinal entity)
+{
+    return ledger->ids.id_of(ledger->ids.context, ledger->tables[signal].layout.kind, entity);
+}
+
+static bool is_dirty(struct held held)
+{
+    if (held.record) return held.record->dirty;
+    assert(held.compact);
+    return (compact_flags(held.compact) & COMPACT_DIRTY) != 0;
+}
+
+static void set_dirty(struct held held, bool dirty)
+{
+    if (held.record) {
+        held.record->dirty = dirty;
+    } else if (held.compact) {
+        compact_set_flag(held.compact, COMPACT_DIRTY, dirty);
+    }
+}
+
+static bool mark_dirty(struct ledger *ledger, signal_id signal, ordinal entity, struct held held)
+{
+    if (is_dirty(held)) return true;
+    struct dirty_list *dirty = &ledger->dirty;
+    void *list = dirty->list;
+    bool room = memory_grow(ledger->memory, &list, &dirty->capacity,
+                            dirty->count + ledger->sealed.count + 1, sizeof *dirty->list,
+                            SIZE_MAX / sizeof *dirty->list);
+    dirty->list = list;
+    if (!room) return false;
+    dirty->list[dirty->count++] =
+        (struct dirty_record){entity, signal, (uint8_t)ledger->tables[signal].layout.kind};
+    set_dirty(held, true);
+    return true;
+}
+
+bool ledger_mark_dirty(struct ledger *ledger, signal_id signal, ordinal entity)
+{
+    return mark_dirty(ledger, signal, entity, table_find(&ledger->tables[signal], entity));
+}
+
+/* Puts a new block, or another one instead of what is there.  false: no memory; nothing is
+ * changed. */
+static bool put_block(struct ledger *ledger, struct signal_table *table, ordinal entity,
+                      block_handle handle)
+{
+    block_handle old = slots_find(&table->slots, entity);
+    if (!slots_set(&table->slots, ledger->memory, entity, handle)) {
+        pool_give(&ledger->pool, handle);
+        return false;
+    }
+    if (old != 0) pool_give(&ledger->pool, old);
+    return true;
+}
+
+/* Takes the record over.  false: no memory, and the caller still owns it. */
+static bool put_record(struct ledger *ledger, struct signal_table *table, ordinal entity,
+                       struct record *record)
+{
+    block_handle handle = pool_take(&ledger->pool, 0);
+    if (handle == 0) return false;
+    *(struct record **)pool_block(&ledger->pool, handle) = record;
+    if (!put_block(ledger, table, entity, handle)) return false;
+    ledger->record_bytes += record_bytes(record);
+    return true;
+}
+
+/* A block for a compact record of so many bytes; 0: no memory. */
+static block_handle take_block(struct ledger *ledger, size_t bytes)
+{
+    unsigned block_class = pool_class_for(bytes);
+    return pool_take(&ledger->pool, block_class > 0 ? block_class : 1);
+}
+
+/* The form that suits the record: compact, if it fits. */
+static bool put_suitable(struct ledger *ledger, struct signal_table *table, ordinal entity,
+                         struct record *record)
+{
+    size_t bytes = compact_measure(record, &table->layout);
+    if (bytes == 0 || bytes > POOL_BLOCK_MAXIMUM) return put_record(ledger, table, entity, record);
+    block_handle handle = take_block(ledger, bytes);
+    if (handle == 0) return false;
+    compact_fill(pool_block(&ledger->pool, handle), record, &table->layout);
+    if (!put_block(ledger, table, entity, handle)) return false;
+    record_free(record, ledger->memory);
+    return true;
+}
+
+bool ledger_insert(struct ledger *ledger, signal_id signal, ordinal entity, struct record *record)
+{
+    struct signal_table *table = &ledger->tables[signal];
+    assert(!held_any(table_find(table, entity)));
+    int64_t count = record->count;
+    __int128 sum = record->sum;
+    if (!put_suitable(ledger, table, entity, record)) return false;
+    table->record_count++;
+    table->count += count;
+    table->sum += sum;
+    return true;
+}
+
+static struct record *copy_held(const struct ledger *ledger, const struct signal_table *table,
+                                struct held held, entity_id id)
+{
+    return held.compact ? compact_expand(held.compact, &table->layout, id, ledger->memory)
+                        : record_copy(held.record, ledger->memory);
+}
+
+struct record *ledger_copy(const struct ledger *ledger, signal_id signal, ordinal entity)
+{
+    const struct signal_table *table = &ledger->tables[signal];
+    return copy_held(ledger, table, table_find(table, entity), id_of(ledger, signal, entity));
+}
+
+/* Its block stays. */
+static void free_record(struct ledger *ledger, struct held held)
+{
+    if (!held.record) return;
+    ledger->record_bytes -= record_bytes(held.record);
+    record_free(held.record, ledger->memory);
+}
+
+/* The row goes at the next checkpoint. */
+static bool ledger_drop(struct ledger *ledger, signal_id signal, ordinal entity)
+{
+    struct signal_table *table = &ledger->tables[signal];
+    struct held held = table_find(table, entity);
+    if (!held_any(held)) return true;
+    if (!ledger_mark_dirty(ledger, signal, entity)) return false;
+    table->record_count--;
+    table->count -= held_count(held);
+    table->sum -= held_sum(held, &table->layout);
+    free_record(ledger, held);
+    pool_give(&ledger->pool, slots_find(&table->slots, entity));
+    slots_remove(&table->slots, ledger->memory, entity);
+    return true;
+}
+
+static bool convert_one(struct ledger *ledger, signal_id signal, ordinal entity,
+                        const struct layout *to)
+{
+    struct signal_table *table = &ledger->tables[signal];
+    if (!held_any(table_find(table, entity))) return true;
+    if (table->layout.kind != to->kind) return ledger_drop(ledger, signal, entity);
+    if (!ledger_mark_dirty(ledger, signal, entity)) return false;
+    struct record *old = ledger_copy(ledger, signal, entity);
+    struct record *record = old ? record_convert(old, &table->layout, to, ledger->memory) : NULL;
+    record_free(old, ledger->memory);
+    if (!record) return false;
+    record->dirty = true;
+    /* All have the old layout until all are converted: in the form that no layout is needed to
+     * read. */
+    struct held before = table_find(table, entity);
+    if (put_record(ledger, table, entity, record)) {
+        free_record(ledger, before);
+        return true;
+    }
+    record_free(record, ledger->memory);
+    return false;
+}
+
+/* Brings the records of a signal that was defined anew into its new layout. */
+static bool table_convert(struct ledger *ledger, signal_id signal, const struct layout *to)
+{
+    struct signal_table *table = &ledger->tables[signal];
+    for (size_t entity = 0; entity < slots_end(&table->slots); entity++)
+        if (!convert_one(ledger, signal, (ordinal)entity, to)) return false;
+    table->layout = *to;
+    for (size_t entity = 0; entity < slots_end(&table->slots); entity++) {
+        struct held held = table_find(table, (ordinal)entity);
+        if (!held.record || compact_measure(held.record, to) == 0) continue;
+        size_t bytes = record_bytes(held.record);
+        if (!put_suitable(ledger, table, (ordinal)entity, held.record)) return false;
+        ledger->record_bytes -= bytes;
+    }
+    return true;
+}
+
+bool ledger_adopt(struct ledger *ledger, const struct schema *schema)
+{
+    if (ledger->schema == schema && ledger->text_count == schema->text_count) return true;
+    for (size_t i = 0; i < schema->signal_count && i < LIMIT_SIGNALS; i++) {
+        struct signal_table *table = &ledger->tables[i];
+        struct layout layout;
+        layout_init(&layout, &schema->signals[i]);
+        bool same =
+            layout.kind == table->layout.kind && layout_same_records(&layout, &table->layout);
+        if (table->known && !same && !table_convert(ledger, (signal_id)i, &layout)) return false;
+        table->layout = layout;
+        table->pool = &ledger->pool;
+        table->known = true;
+    }
+    ledger->schema = schema;
+    ledger->text_count = schema->text_count;
+    return true;
+}
+
+/* Puts an empty one where none is. */
+static bool put_empty(struct ledger *ledger, struct signal_table *table, ordinal entity,
+                      const struct contribution *event)
+{
+    unsigned flags = compact_flags_for(&table->layout, event);
+    block_handle handle = take_block(ledger, compact_bytes(&table->layout, flags, 1));
+    if (handle == 0) return false;
+    compact_init(pool_block(&ledger->pool, handle), &table->layout, flags);
+    if (!put_block(ledger, table, entity, handle)) return false;
+    table->record_count++;
+    return true;
+}
+
+/* Gives a compact record what compact_add found missing. */
+static bool change_form(struct ledger *ledger, signal_id signal, ordinal entity,
+                        enum compact_outcome missing)
+{
+    struct signal_table *table = &ledger->tables[signal];
+    struct compact *compact = table_find(table, entity).compact;
+    unsigned flags =
+        compact_flags(compact) | (missing == COMPACT_NEEDS_VALUES ? COMPACT_VALUED : 0);
+    size_t bytes = compact_bytes(&table->layout, flags, compact_run_count(compact) + 1);
+    if (missing == COMPACT_DOES_NOT_FIT || bytes > POOL_BLOCK_MAXIMUM) {
+        struct record *record = ledger_copy(ledger, signal, entity);
+        if (record && put_record(ledger, table, entity, record)) return true;
+        record_free(record, ledger->memory);
+        return false;
+    }
+    block_handle handle = take_block(ledger, bytes);
+    if (handle == 0) return false;
+    struct compact *larger = pool_block(&ledger->pool, handle);
+    if (missing == COMPACT_NEEDS_VALUES)
+        compact_add_values(compact, &table->layout, larger);
+    else
+        memcpy(larger, compact,
+               compact_bytes(&table->layout, compact_flags(compact), compact_run_count(compact)));
+    return put_block(ledger, table, entity, handle);
+}
+
+/* `handle` is the entity's; each look-up costs, so there is one an event. */
+static bool add_event(struct ledger *ledger, signal_id signal, ordinal entity, block_handle handle,
+                      const struct resolved_change *change, const struct contribution *event)
+{
+    struct signal_table *table = &ledger->tables[signal];
+    bool decays = !change->late || table->layout.is_state;
+    while (pool_class_of(handle) != 0) {
+        enum compact_outcome outcome =
+            compact_add(pool_block(&ledger->pool, handle), &table->layout,
+                        pool_block_bytes(pool_class_of(handle)), event, decays);
+        if (outcome == COMPACT_DONE) return true;
+        if (!change_form(ledger, signal, entity, outcome)) return false;
+        handle = slots_find(&table->slots, entity);
+    }
+    struct record *record = table_held(table, handle).record;
+    ledger->record_bytes -= record_bytes(record);
+    bool added = record_add(record, &table->layout, ledger->memory, event, decays);
+    ledger->record_bytes += record_bytes(record);
+    return added;
+}
+
+static bool count_event(struct ledger *ledger, const struct resolved_change *change,
+                        const struct contribution *event)
+{
+    signal_id signal = change->change->signal.signal;
+    struct signal_table *table = &ledger->tables[signal];
+    block_handle handle = slots_find(&table->slots, change->subject);
+    if (handle == 0) {
+        if (event->sign < 0) return true; /* what it took back went with the entity */
+        if (!put_empty(ledger, table, change->subject, event)) return false;
+        handle = slots_find(&table->slots, change->subject);
+    }
+    if (!mark_dirty(ledger, signal, change->subject, table_held(table, handle))) return false;
+    if (!add_event(ledger, signal, change->subject, handle, change, event)) return false;
+    table->count += event->sign;
+    table->sum += event->sign * (__int128)event->value;
+    return true;
+}
+
+static bool apply_signal(struct ledger *ledger, const struct resolved_change *change)
+{
+    signal_id signal = change->change->signal.signal;
+    assert(signal < LIMIT_SIGNALS);
+    bool takes_back = false;
+    if (!change->effective || change->subject == ORDINAL_NONE) return true;
+    for (size_t i = 0; i < change->contribution_count; i++) {
+        takes_back = takes_back || change->contributions[i].sign < 0;
+        if (!count_event(ledger, change, &change->contributions[i])) return false;
+    }
+    if (!takes_back) return true;
+    struct held held = table_find(&ledger->tables[signal], change->subject);
+    if (!held_any(held) || held_count(held) != 0) return true;
+    return ledger_drop(ledger, signal, change->subject);
+}
+
+static bool apply_delete(struct ledger *ledger, const struct resolved_change *change)
+{
+    for (size_t i = 0; i < LIMIT_SIGNALS; i++) {
+        const struct signal_table *table = &ledger->tables[i];
+        if (!table->known || table->layout.kind != change->change->delete.kind) continue;
+        if (!ledger_drop(ledger, (signal_id)i, change->subject)) return false;
+    }
+    return true;
+}
+
+static enum code ledger_apply(void *fold, const struct resolved_change *change, struct error *error)
+{
+    struct ledger *ledger = fold;
+    if (!ledger_adopt(ledger, change->schema)) return no_memory(error);
+    bool applied = true;
+    if (change->change->kind == CHANGE_SIGNAL) applied = apply_signal(ledger, change);
+    if (change->change->kind == CHANGE_DELETE) applied = apply_delete(ledger, change);
+    return applied ? CODE_OK : no_memory(error);
+}
+
+/* Signals of many entities lie all over memory: what a change needs is asked for while those before
+ * it are counted. */
+static ALWAYS_INLINE void prefetch(const struct ledger *ledger,
+                                   const struct resolved_change *changes, size_t count, size_t at)
+{
+    if (at + PAGE_AHEAD < count) {
+        const struct resolved_change *change = &changes[at + PAGE_AHEAD];
+        slots_prefetch_page(&ledger->tables[change->change->signal.signal].slots, change->subject);
+    }
+    if (at + SLOT_AHEAD < count) {
+        const struct resolved_change *change = &changes[at + SLOT_AHEAD];
+        slots_prefetch(&ledger->tables[change->change->signal.signal].slots, change->subject);
+    }
+    if (at + RECORD_AHEAD < count) {
+        const struct resolved_change *change = &changes[at + RECORD_AHEAD];
+        const struct signal_table *table = &ledger->tables[change->change->signal.signal];
+        block_handle handle = slots_find(&table->slots, change->subject);
+        if (handle == 0) return;
+        const uint8_t *block = pool_block(&ledger->pool, handle);
+        __builtin_prefetch(block, 1);
+        if (pool_class_of(handle) > 3) __builtin_prefetch(block + 64, 1);
+    }
+}
+
+static enum code ledger_apply_signals(void *fold, const struct resolved_change *changes,
+                                      size_t count, struct error *error)
+{
+    struct ledger *ledger = fold;
+    if (count > 0 && !ledger_adopt(ledger, changes[0].schema)) return no_memory(error);
+    for (size_t i = 0; i < count; i++) {
+        assert(changes[i].change->kind == CHANGE_SIGNAL && changes[i].schema == changes[0].schema);
+        prefetch(ledger, changes, count, i);
+        if (!apply_signal(ledger, &changes[i])) return no_memory(error);
+    }
+    return CODE_OK;
+}
+
+static struct held find_dirty(const struct ledger *ledger, const struct dirty_record *dirty)
+{
+    return table_find(&ledger->tables[dirty->signal], dirty->entity);
+}
+
+static void ledger_seal(void *fold)
+{
+    struct ledger *ledger = fold;
+    assert(ledger->sealed.count == 0);
+    struct dirty_list empty = ledger->sealed;
+    ledger->sealed = ledger->dirty;
+    ledger->dirty = empty;
+    for (size_t i = 0; i < ledger->sealed.count; i++)
+        set_dirty(find_dirty(ledger, &ledger->sealed.list[i]), false);
+}
+
+/* A row may then be listed twice; what is written is its state, so that does no harm. */
+static void ledger_sealed(void *fold, bool durable)
+{
+    struct ledger *ledger = fold;
+    struct dirty_list *sealed = &ledger->sealed, *dirty = &ledger->dirty;
+    if (!durable) {
+        for (size_t i = 0; i < sealed->count; i++)
+            set_dirty(find_dirty(ledger, &sealed->list[i]), true);
+        if (dirty->count == 0) {
+            struct dirty_list swap = *dirty;
+            *dirty = *sealed;
+            *sealed = swap;
+        } else if (sealed->count > 0) {
+            assert(dirty->capacity - dirty->count >= sealed->count);
+            memcpy(dirty->list + dirty->count, sealed->list, sealed->count * sizeof *sealed->list);
+            dirty->count += sealed->count;
+        }
+    }
+    sealed->count = 0;
+}
+
+static bool table_check(const struct ledger *ledger, signal_id signal, char *reason,
+                        size_t reason_bytes)
+{
+    const struct signal_table *table = &ledger->tables[signal];
+    size_t found = 0;
+    int64_t count = 0;
+    __int128 sum = 0;
+    for (size_t i = 0; i < slots_end(&table->slots); i++) {
+        struct held held = table_find(table, (ordinal)i);
+        if (!held_any(held)) continue;
+        bool right = held.compact
+                         ? compact_check(held.compact, &table->layout, reason, reason_bytes)
+                         : record_check(held.record, &table->layout, reason, reason_bytes);
+        if (!right) return false;
+        found++;
+        count += held_count(held);
+        sum += held_sum(held, &table->layout);
+    }
+    if (found == table->record_count && count == table->count && sum == table->sum) return true;
+    snprintf(reason, reason_bytes, "a signal's totals differ from the sum of its records");
+    return false;
+}
+
+static bool ledger_check(const void *fold, char *reason, size_t reason_bytes)
+{
+    const struct ledger *ledger = fold;
+    for (unsigned i = 0; i < LIMIT_SIGNALS; i++) {
+        if (!table_check(ledger, (signal_id)i, reason, reason_bytes)) return false;
+    }
+    return true;
+}
+
+static size_t ledger_bytes(const void *fold)
+{
+    const struct ledger *ledger = fold;
+    size_t listed = ledger->dirty.capacity + ledger->sealed.capacity;
+    size_t bytes = sizeof *ledger + ledger->record_bytes + ledger->pool.bytes;
+    for (size_t i = 0; i < LIMIT_SIGNALS; i++)
+        bytes += ledger->tables[i].slots.bytes;
+    return bytes + listed * sizeof *ledger->dirty.list;
+}
+
+static size_t ledger_dirty_bytes(const void *fold)
+{
+    enum { ROW_BYTES_ABOUT = 128 };
+    return ((const struct ledger *)fold)->dirty.count * ROW_BYTES_ABOUT;
+}
+
+static void dirty_list_release(struct dirty_list *dirty, struct memory *memory)
+{
+    memory_free(memory, dirty->list, dirty->capacity * sizeof *dirty->list);
+}
+
+static void ledger_free(void *fold)
+{
+    struct ledger *ledger = fold;
+    if (!ledger) return;
+    for (size_t i = 0; i < LIMIT_SIGNALS; i++) {
+        struct signal_table *table = &ledger->tables[i];
+        for (size_t j = 0; j < slots_end(&table->slots); j++)
+            record_free(table_find(table, (ordinal)j).record, ledger->memory);
+        slots_release(&table->slots, ledger->memory);
+    }
+    pool_release(&ledger->pool);
+    dirty_list_release(&ledger->dirty, ledger->memory);
+    dirty_list_release(&ledger->sealed, ledger->memory);
+    memory_free(ledger->memory, ledger, sizeof *ledger);
+}
+
+static const struct fold_ops ledger_ops = {
+    .name = "signals",
+    .apply = ledger_apply,
+    .apply_signals = ledger_apply_signals,
+    .seal = ledger_seal,
+    .write = ledger_write,
+    .sealed = ledger_sealed,
+    .dump = ledger_dump,
+    .load = ledger_load,
+    .check = ledger_check,
+    .bytes = ledger_bytes,
+    .dirty_bytes = ledger_dirty_bytes,
+    .free = ledger_free,
+};
+
+enum code ledger_create(struct memory *memory, const struct ledger_ids *ids, struct fold *fold,
+                        struct ledger **ledger, struct error *error)
+{
+    struct ledger *created = memory_allocate_zeroed(memory, sizeof *created);
+    if (!created) return error_no_memory(error, AREA_SIGNALS, sizeof *created);
+    created->memory = memory;
+    created->ids = *ids;
+    pool_init(&created->pool, memory);
+    *ledger = created;
+    *fold = (struct fold){.ops = &ledger_ops, .state = created};
+    return CODE_OK;
+}
+
+struct ledger_totals ledger_entity_totals(const struct ledger *ledger, signal_id signal,
+                                          ordinal entity)
+{
+    assert(signal < LIMIT_SIGNALS);
+    const struct signal_table *table = &ledger->tables[signal];
+    struct held held = table_find(table, entity);
+    if (!held_any(held)) return (struct ledger_totals){0};
+    return (struct ledger_totals){held_count(held), (double)held_sum(held, &table->layout) /
+                                                        (double)SIGNAL_VALUE_ONE};
+}
+
+struct ledger_totals ledger_signal_totals(const struct ledger *ledger, signal_id signal)
+{
+    assert(signal < LIMIT_SIGNALS);
+    const struct signal_table *table = &ledger->tables[signal];
+    return (struct ledger_totals){table->count, (double)table->sum / (double)SIGNAL_VALUE_ONE};
+}
+
+struct ledger_size ledger_signal_size(const struct ledger *ledger, signal_id signal)
+{
+    assert(signal < LIMIT_SIGNALS);
+    const struct signal_table *table = &ledger->tables[signal];
+    struct ledger_size size = {table->record_count, table->slots.bytes};
+    for (size_t i = 0; i < slots_end(&table->slots); i++) {
+        block_handle handle = slots_find(&table->slots, (ordinal)i);
+        if (handle == 0) continue;
+        size.bytes += pool_block_bytes(pool_class_of(handle));
+        struct held held = table_find(table, (ordinal)i);
+        if (held.record) size.bytes += record_bytes(held.record);
+    }
+    return size;
+}
+
+size_t ledger_record_count(const struct ledger *ledger)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < LIMIT_SIGNALS; i++)
+        count += ledger->tables[i].record_count;
+    return count;
+}

@@ -1,0 +1,149 @@
+/* Inside of the ledger, shared by ledger.c, ledger_row.c and features.c. */
+#ifndef TIDAL_SIGNALS_LEDGER_PRIVATE_H
+#define TIDAL_SIGNALS_LEDGER_PRIVATE_H
+
+#include "signals/compact.h"
+#include "signals/ledger.h"
+#include "signals/slots.h"
+
+/* Row codec: ledger_row.c. */
+void record_encode(const struct record *record, const struct layout *layout, struct buffer *out);
+/* The record in the layout that the row states, given in *layout (as far as a row knows it). */
+MUST_USE enum code record_decode(struct slice row, entity_id id, struct memory *memory,
+                                 struct layout *layout, struct record **record,
+                                 struct error *error);
+
+struct dirty_record {
+    ordinal entity;
+    signal_id signal;
+    uint8_t kind;
+};
+
+struct dirty_list {
+    struct dirty_record *list;
+    size_t count, capacity;
+};
+
+/* All records of one signal. */
+struct signal_table {
+    bool known;
+    struct layout layout;
+    const struct pool *pool; /* the ledger's */
+    struct slots slots; /* blocks of class 0 hold a pointer to a record, others a compact one */
+    size_t record_count;
+    int64_t count; /* sums over the records */
+    __int128 sum;
+};
+
+struct ledger {
+    struct memory *memory;
+    struct ledger_ids ids;
+    struct pool pool;
+    const struct schema *schema; /* the one that the layouts follow; compared, never followed */
+    size_t text_count;           /* of the same: no two schemas of a database share both */
+    struct signal_table tables[LIMIT_SIGNALS];
+    struct dirty_list dirty;  /* changed since the last seal */
+    struct dirty_list sealed; /* being written */
+    size_t record_bytes;      /* held by records that are not compact */
+};
+
+/* What there is of a pair, in one form or the other; neither: nothing. */
+struct held {
+    struct compact *compact;
+    struct record *record;
+};
+
+/* What a handle, or 0, leads to. */
+static inline struct held table_held(const struct signal_table *table, block_handle handle)
+{
+    struct held held = {NULL, NULL};
+    if (handle == 0) return held;
+    void *block = pool_block(table->pool, handle);
+    if (pool_class_of(handle) == 0)
+        held.record = *(struct record **)block;
+    else
+        held.compact = block;
+    return held;
+}
+
+static inline struct held table_find(const struct signal_table *table, ordinal entity)
+{
+    return table_held(table, slots_find(&table->slots, entity));
+}
+
+/* How far ahead of its use each step of a look-up is asked for. */
+enum { RECORD_AHEAD = 8, SLOT_AHEAD = 16, PAGE_AHEAD = 24 };
+
+/* Asks for what table_find of ordinals soon to come will need. */
+static ALWAYS_INLINE void table_prefetch(const struct signal_table *table, const ordinal *ordinals,
+                                         size_t count, size_t at)
+{
+    if (at + PAGE_AHEAD < count) slots_prefetch_page(&table->slots, ordinals[at + PAGE_AHEAD]);
+    if (at + SLOT_AHEAD < count) slots_prefetch(&table->slots, ordinals[at + SLOT_AHEAD]);
+    if (at + RECORD_AHEAD >= count) return;
+    block_handle handle = slots_find(&table->slots, ordinals[at + RECORD_AHEAD]);
+    if (handle != 0) __builtin_prefetch(pool_block(table->pool, handle));
+}
+
+static inline bool held_any(struct held held)
+{
+    return held.compact || held.record;
+}
+
+static inline int64_t held_newest_ms(struct held held)
+{
+    return held.compact ? compact_newest_ms(held.compact) : held.record->newest_ms;
+}
+
+static inline int64_t held_count(struct held held)
+{
+    return held.compact ? held.compact->count : held.record->count;
+}
+
+static inline __int128 held_sum(struct held held, const struct layout *layout)
+{
+    return held.compact ? compact_sum(held.compact, layout) : held.record->sum;
+}
+
+static inline int64_t held_minimum(struct held held, const struct layout *layout)
+{
+    return held.compact ? compact_minimum(held.compact, layout) : held.record->minimum;
+}
+
+static inline int64_t held_maximum(struct held held, const struct layout *layout)
+{
+    return held.compact ? compact_maximum(held.compact, layout) : held.record->maximum;
+}
+
+static inline decay_sum held_decay(struct held held, uint32_t slot)
+{
+    return held.compact ? compact_decay(held.compact, slot) : held.record->decays[slot];
+}
+
+static inline struct window_reading held_window(struct held held, const struct layout *layout,
+                                                uint8_t ring, const struct window_at *window)
+{
+    return held.compact ? compact_window(held.compact, layout, ring, window)
+                        : ring_read(&held.record->rings[ring], window);
+}
+
+/* Takes the record over where none is, in the form that suits it.  false: no memory, and the
+ * caller still owns it. */
+MUST_USE bool ledger_insert(struct ledger *ledger, signal_id signal, ordinal entity,
+                            struct record *record);
+/* Lists what is there as dirty, and leaves room for the sealed ones to come back.  false: no
+ * memory. */
+MUST_USE bool ledger_mark_dirty(struct ledger *ledger, signal_id signal, ordinal entity);
+/* A copy as a record.  Something is there.  NULL: no memory. */
+struct record *ledger_copy(const struct ledger *ledger, signal_id signal, ordinal entity);
+
+/* Follows the schema: a signal that was defined anew has its records brought into its new layout,
+ * where a new half-life or window starts at nothing.  false: no memory. */
+MUST_USE bool ledger_adopt(struct ledger *ledger, const struct schema *schema);
+
+enum code ledger_write(void *fold, struct store_batch *batch, struct error *error);
+enum code ledger_dump(const void *fold, struct store_batch *batch, struct error *error);
+enum code ledger_load(void *fold, struct store *store, const struct schema *schema,
+                      struct error *error);
+
+#endif

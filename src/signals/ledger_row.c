@@ -1,0 +1,319 @@
+/* Rows of the ledger: one per entity and signal (docs/formats/rows.md).
+ *
+ *   version         u8        1
+ *   flags           u8        1: the signal keeps extremes
+ *   newest event    signed    milliseconds
+ *   count           signed    all time
+ *   sum             signed128 of values, fixed point
+ *   [minimum, maximum  signed  if extremes are kept]
+ *   decayed sums    u8, then for each: half-life varint (ms), spare bits u8, sum signed128
+ *   rings           u8, then for each: hop varint (ms), longest window varint (ms), buckets varint,
+ *                   then for each bucket: number (the first signed, then the distance to the one
+ *                   before, varint), count signed, sum signed128, [minimum, maximum signed]
+ *
+ * Numbers are varints in their shortest form and lists are in order, so a record has one encoding:
+ * two ledgers are equal if their rows are equal byte by byte.  A row says how it is laid out, so
+ * that one written before its signal was defined anew can still be read. */
+#include "signals/ledger_private.h"
+
+#include "storage/key.h"
+
+enum { ROW_VERSION = 1, ROW_EXTREMES = 1, ROW_BYTES_MAXIMUM = 1 << 18 };
+
+static void encode_extremes(int64_t minimum, int64_t maximum, bool kept, struct buffer *out)
+{
+    if (!kept) return;
+    buffer_put_signed(out, minimum);
+    buffer_put_signed(out, maximum);
+}
+
+static void encode_ring(const struct ring *ring, const struct ring_shape *shape, bool extremes,
+                        struct buffer *out)
+{
+    buffer_put_varint(out, (uint64_t)shape->hop_ms);
+    buffer_put_varint(out, (uint64_t)shape->longest_ms);
+    buffer_put_varint(out, ring->count);
+    for (uint32_t i = 0; i < ring->count; i++) {
+        const struct bucket *bucket = &ring->buckets[i];
+        if (i == 0)
+            buffer_put_signed(out, bucket->number);
+        else
+            buffer_put_varint(out, (uint64_t)(bucket->number - bucket[-1].number));
+        buffer_put_signed(out, bucket->count);
+        buffer_put_signed128(out, bucket->sum);
+        encode_extremes(bucket->minimum, bucket->maximum, extremes, out);
+    }
+}
+
+void record_encode(const struct record *record, const struct layout *layout, struct buffer *out)
+{
+    bool extremes = layout->keeps_extremes;
+    buffer_put_u8(out, ROW_VERSION);
+    buffer_put_u8(out, extremes ? ROW_EXTREMES : 0);
+    buffer_put_signed(out, record->newest_ms);
+    buffer_put_signed(out, record->count);
+    buffer_put_signed128(out, record->sum);
+    encode_extremes(record->minimum, record->maximum, extremes, out);
+    buffer_put_u8(out, (uint8_t)layout->decay_count);
+    for (uint32_t i = 0; i < layout->decay_count; i++) {
+        buffer_put_varint(out, (uint64_t)layout->decays[i].half_life_ms);
+        buffer_put_u8(out, (uint8_t)layout->decays[i].spare_bits);
+        buffer_put_signed128(out, record->decays[i]);
+    }
+    buffer_put_u8(out, (uint8_t)layout->ring_count);
+    for (uint32_t i = 0; i < layout->ring_count; i++)
+        encode_ring(&record->rings[i], &layout->rings[i], extremes, out);
+}
+
+/* What is read of a row, until it is known to be whole. */
+struct row_head {
+    int64_t newest_ms, count, minimum, maximum;
+    __int128 sum;
+    decay_sum decays[LIMIT_HALF_LIVES];
+};
+
+static void decode_extremes(struct cursor *cursor, bool kept, int64_t *minimum, int64_t *maximum)
+{
+    *minimum = kept ? cursor_signed(cursor) : INT64_MAX;
+    *maximum = kept ? cursor_signed(cursor) : INT64_MIN;
+}
+
+static bool decode_head(struct cursor *cursor, struct layout *layout, struct row_head *head)
+{
+    uint8_t flags = cursor_u8(cursor);
+    if (flags & ~ROW_EXTREMES) return false;
+    layout->keeps_extremes = flags & ROW_EXTREMES;
+    head->newest_ms = cursor_signed(cursor);
+    head->count = cursor_signed(cursor);
+    head->sum = cursor_signed128(cursor);
+    decode_extremes(cursor, layout->keeps_extremes, &head->minimum, &head->maximum);
+    layout->decay_count = cursor_u8(cursor);
+    if (layout->decay_count > LIMIT_HALF_LIVES) return false;
+    for (uint32_t i = 0; i < layout->decay_count; i++) {
+        uint64_t half_life_ms = cursor_varint(cursor);
+        uint8_t spare_bits = cursor_u8(cursor);
+        head->decays[i] = cursor_signed128(cursor);
+        if (half_life_ms == 0 || half_life_ms > INT64_MAX) return false;
+        if (spare_bits > DECAY_SPARE_BITS_MAXIMUM) return false;
+        decay_sum bound = (decay_sum)1 << DECAY_SUM_BITS;
+        if (head->decays[i] > bound || head->decays[i] < -bound) return false;
+        layout->decays[i] = decay_with_spare_bits((int64_t)half_life_ms, spare_bits);
+    }
+    layout->ring_count = cursor_u8(cursor);
+    return !cursor->failed && layout->ring_count <= RING_MAXIMUM;
+}
+
+/* False: damaged.  *room false: no memory. */
+static bool decode_ring(struct cursor *cursor, bool extremes, struct ring_shape *shape,
+                        struct ring *ring, struct memory *memory, bool *room)
+{
+    uint64_t hop_ms = cursor_varint(cursor), longest_ms = cursor_varint(cursor);
+    uint64_t count = cursor_varint(cursor);
+    if (cursor->failed || longest_ms == 0 || longest_ms > DURATION_MAXIMUM_MS) return false;
+    if (hop_ms != (uint64_t)window_hop_ms((int64_t)longest_ms)) return false;
+    if (count > RING_BUCKETS_MAXIMUM) return false;
+    *shape = (struct ring_shape){(int64_t)hop_ms, (int64_t)longest_ms};
+    if (count == 0) return true;
+    ring->buckets = memory_allocate(memory, count * sizeof *ring->buckets);
+    *room = ring->buckets;
+    if (!*room) return true;
+    ring->capacity = (uint32_t)count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct bucket *bucket = &ring->buckets[i];
+        if (i == 0) {
+            bucket->number = cursor_signed(cursor);
+        } else {
+            uint64_t distance = cursor_varint(cursor);
+            if (distance == 0 || distance > RING_BUCKETS_MAXIMUM) return false;
+            if (__builtin_add_overflow(bucket[-1].number, distance, &bucket->number)) return false;
+        }
+        bucket->count = cursor_signed(cursor);
+        bucket->sum = cursor_signed128(cursor);
+        decode_extremes(cursor, extremes, &bucket->minimum, &bucket->maximum);
+        if (cursor->failed) return false;
+        ring->count++;
+    }
+    return true;
+}
+
+static bool decode_rings(struct cursor *cursor, struct layout *layout, struct record *record,
+                         struct memory *memory, bool *room)
+{
+    for (uint32_t i = 0; i < layout->ring_count && *room; i++) {
+        if (!decode_ring(cursor, layout->keeps_extremes, &layout->rings[i], &record->rings[i],
+                         memory, room))
+            return false;
+        if (i > 0 && layout->rings[i - 1].hop_ms >= layout->rings[i].hop_ms) return false;
+    }
+    if (!*room) return true;
+    char reason[128];
+    return cursor_done(cursor) && record_check(record, layout, reason, sizeof reason);
+}
+
+static enum code damaged(entity_id id, struct error *error)
+{
+    return error_set(error, CODE_CORRUPT, AREA_SIGNALS, "signal row of entity '%llu' is damaged",
+                     (unsigned long long)id);
+}
+
+enum code record_decode(struct slice row, entity_id id, struct memory *memory,
+                        struct layout *layout, struct record **record, struct error *error)
+{
+    struct cursor cursor;
+    cursor_init(&cursor, row);
+    uint8_t version = cursor_u8(&cursor);
+    if (version > ROW_VERSION)
+        return error_set(error, CODE_VERSION, AREA_SIGNALS,
+                         "signal row of entity '%llu' has version %u, this build knows %d",
+                         (unsigned long long)id, version, ROW_VERSION);
+    struct row_head head;
+    *layout = (struct layout){0};
+    if (version == 0 || !decode_head(&cursor, layout, &head)) return damaged(id, error);
+    struct record *read = record_create(layout, id, memory);
+    if (!read) return error_no_memory(error, AREA_SIGNALS, sizeof *read);
+    read->newest_ms = head.newest_ms;
+    read->count = head.count;
+    read->sum = head.sum;
+    read->minimum = head.minimum;
+    read->maximum = head.maximum;
+    memcpy(read->decays, head.decays, layout->decay_count * sizeof *read->decays);
+    bool room = true;
+    bool whole = decode_rings(&cursor, layout, read, memory, &room);
+    if (whole && room) {
+        *record = read;
+        return CODE_OK;
+    }
+    record_free(read, memory);
+    return whole ? error_no_memory(error, AREA_SIGNALS, row.bytes) : damaged(id, error);
+}
+
+_Static_assert((int)KEYSPACE_ITEMS == (int)ENTITY_ITEM && (int)KEYSPACE_USERS == (int)ENTITY_USER &&
+                   (int)KEYSPACE_CREATORS == (int)ENTITY_CREATOR,
+               "a kind has the keyspace of its number");
+
+static struct key row_key(entity_id id, signal_id signal)
+{
+    uint8_t suffix[2] = {(uint8_t)(signal >> 8), (uint8_t)signal};
+    return key_build(id, TAG_LEDGER, slice_of(suffix, sizeof suffix));
+}
+
+static enum code write_row(const struct ledger *ledger, const struct dirty_record *dirty,
+                           struct store_batch *batch, struct buffer *row, struct error *error)
+{
+    const struct signal_table *table = &ledger->tables[dirty->signal];
+    enum entity_kind kind = (enum entity_kind)dirty->kind;
+    struct key key =
+        row_key(ledger->ids.id_of(ledger->ids.context, kind, dirty->entity), dirty->signal);
+    bool is_there = table->layout.kind == kind && held_any(table_find(table, dirty->entity));
+    if (!is_there) return store_batch_delete(batch, (enum keyspace)kind, key_slice(&key), error);
+    struct record *record = ledger_copy(ledger, dirty->signal, dirty->entity);
+    if (!record) return error_no_memory(error, AREA_SIGNALS, sizeof *record);
+    buffer_clear(row);
+    record_encode(record, &table->layout, row);
+    record_free(record, ledger->memory);
+    if (row->failed) return error_no_memory(error, AREA_SIGNALS, ROW_BYTES_MAXIMUM);
+    return store_batch_put(batch, (enum keyspace)kind, key_slice(&key), buffer_slice(row), error);
+}
+
+enum code ledger_write(void *fold, struct store_batch *batch, struct error *error)
+{
+    const struct ledger *ledger = fold;
+    enum code code = CODE_OK;
+    struct buffer row;
+    buffer_init(&row, ledger->memory, ROW_BYTES_MAXIMUM);
+    for (size_t i = 0; i < ledger->sealed.count; i++)
+        TRY(write_row(ledger, &ledger->sealed.list[i], batch, &row, error));
+out:
+    buffer_release(&row);
+    return code;
+}
+
+enum code ledger_dump(const void *fold, struct store_batch *batch, struct error *error)
+{
+    const struct ledger *ledger = fold;
+    enum code code = CODE_OK;
+    struct buffer row;
+    buffer_init(&row, ledger->memory, ROW_BYTES_MAXIMUM);
+    for (size_t signal = 0; signal < LIMIT_SIGNALS; signal++) {
+        const struct signal_table *table = &ledger->tables[signal];
+        for (size_t entity = 0; entity < slots_end(&table->slots); entity++) {
+            if (slots_find(&table->slots, (ordinal)entity) == 0) continue;
+            struct dirty_record one = {(ordinal)entity, (signal_id)signal,
+                                       (uint8_t)table->layout.kind};
+            TRY(write_row(ledger, &one, batch, &row, error));
+        }
+    }
+out:
+    buffer_release(&row);
+    return code;
+}
+
+/* Takes a record over, in the layout that its signal has now. */
+static enum code admit_row(struct ledger *ledger, signal_id signal, ordinal entity,
+                           const struct layout *from, struct record *record, struct error *error)
+{
+    struct signal_table *table = &ledger->tables[signal];
+    bool convert = !layout_same_records(from, &table->layout);
+    if (convert) {
+        struct record *converted = record_convert(record, from, &table->layout, ledger->memory);
+        record_free(record, ledger->memory);
+        record = converted;
+    }
+    bool room = record && ledger_insert(ledger, signal, entity, record);
+    if (!room) record_free(record, ledger->memory);
+    if (room && convert) room = ledger_mark_dirty(ledger, signal, entity);
+    return room ? CODE_OK : error_no_memory(error, AREA_SIGNALS, sizeof *record);
+}
+
+static enum code load_row(struct ledger *ledger, enum entity_kind kind, struct slice key,
+                          struct slice row, struct error *error)
+{
+    uint64_t id;
+    uint8_t tag;
+    struct slice suffix;
+    if (!key_parse(key, &id, &tag, &suffix)) return damaged(0, error);
+    if (tag != TAG_LEDGER) return CODE_OK;
+    if (suffix.bytes != 2) return damaged(id, error);
+    signal_id signal = (signal_id)((unsigned)suffix.data[0] << 8 | suffix.data[1]);
+    if (signal >= LIMIT_SIGNALS || !ledger->tables[signal].known ||
+        ledger->tables[signal].layout.kind != kind)
+        return damaged(id, error);
+    ordinal entity = ledger->ids.ordinal_of(ledger->ids.context, kind, id);
+    if (entity == ORDINAL_NONE || slots_find(&ledger->tables[signal].slots, entity) != 0)
+        return damaged(id, error);
+    struct layout layout;
+    struct record *record = NULL;
+    enum code code = record_decode(row, id, ledger->memory, &layout, &record, error);
+    if (code != CODE_OK) return code;
+    return admit_row(ledger, signal, entity, &layout, record, error);
+}
+
+static enum code load_kind(struct ledger *ledger, struct store *store, enum entity_kind kind,
+                           struct error *error)
+{
+    struct store_scan *scan = NULL;
+    struct slice key, row;
+    bool has_row;
+    enum code code;
+    TRY(store_scan_open(store, (enum keyspace)kind, (struct key_range){0}, &scan, error));
+    for (;;) {
+        TRY(store_scan_next(scan, &key, &row, &has_row, error));
+        if (!has_row) break;
+        TRY(load_row(ledger, kind, key, row, error));
+    }
+out:
+    store_scan_close(scan);
+    return code;
+}
+
+enum code ledger_load(void *fold, struct store *store, const struct schema *schema,
+                      struct error *error)
+{
+    struct ledger *ledger = fold;
+    enum code code = CODE_OK;
+    if (!ledger_adopt(ledger, schema)) return error_no_memory(error, AREA_SIGNALS, sizeof *ledger);
+    for (enum entity_kind kind = 0; kind < ENTITY_KIND_COUNT; kind++)
+        TRY(load_kind(ledger, store, kind, error));
+out:
+    return code;
+}

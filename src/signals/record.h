@@ -1,0 +1,64 @@
+/* A record: what has been counted of one entity by one signal, and its layout.
+ *
+ * This is the form that holds whatever there is; most pairs fit into a compact one
+ * (signals/compact.h).  one thread; reading: any thread while nobody writes. */
+#ifndef TIDAL_SIGNALS_RECORD_H
+#define TIDAL_SIGNALS_RECORD_H
+
+#include "schema/schema.h"
+#include "signals/decay.h"
+#include "signals/window.h"
+
+enum { RING_MAXIMUM = 3 };
+
+/* What a record of a signal holds.  Follows from the signal's definition. */
+struct layout {
+    enum entity_kind kind;
+    bool keeps_extremes;
+    bool is_state; /* UNIQUE PER USER: exempt from lateness, since it can be taken back any time */
+    uint32_t decay_count;
+    struct decay decays[LIMIT_HALF_LIVES];
+    double lambda[LIMIT_HALF_LIVES]; /* per second */
+    uint32_t window_count;
+    int64_t window_ms[LIMIT_WINDOWS];
+    uint8_t window_ring[LIMIT_WINDOWS];
+    int64_t baseline_ms[LIMIT_WINDOWS]; /* of the window's velocity */
+    uint8_t baseline_ring[LIMIT_WINDOWS];
+    uint32_t ring_count;
+    struct ring_shape rings[RING_MAXIMUM]; /* ascending by hop */
+};
+
+void layout_init(struct layout *layout, const struct signal *signal);
+/* Do records of both have the same content? */
+bool layout_same_records(const struct layout *a, const struct layout *b);
+
+struct record {
+    entity_id id;
+    int64_t
+        newest_ms; /* of all its events, those taken back as well: nobody knows the one before */
+    int64_t count; /* all time; never 0 for long: such a record is dropped */
+    __int128 sum;
+    int64_t minimum, maximum; /* INT64_MAX, INT64_MIN unless kept */
+    struct ring rings[RING_MAXIMUM];
+    bool dirty; /* it is in the ledger's dirty list */
+    uint8_t decay_count;
+    decay_sum decays[];
+};
+
+/* An empty record: newest_ms is INT64_MIN.  NULL on no memory. */
+struct record *record_create(const struct layout *layout, entity_id id, struct memory *memory);
+/* NULL on no memory. */
+struct record *record_copy(const struct record *record, struct memory *memory);
+void record_free(struct record *record, struct memory *memory);
+size_t record_bytes(const struct record *record);
+/* Counts an event.  `decays` false: in totals and windows only.  false: no memory. */
+MUST_USE bool record_add(struct record *record, const struct layout *layout, struct memory *memory,
+                         const struct contribution *event, bool decays);
+/* A copy of `old`, of layout `from`, in layout `to`: what both have in common is kept.  Takes the
+ * rings that it can use out of `old`.  NULL on no memory. */
+struct record *record_convert(struct record *old, const struct layout *from,
+                              const struct layout *to, struct memory *memory);
+bool record_check(const struct record *record, const struct layout *layout, char *reason,
+                  size_t reason_bytes);
+
+#endif

@@ -1,0 +1,106 @@
+/* Inside of what trends, shared by trending.c, trending_heap.c and trending_row.c. */
+#ifndef TIDAL_SIGNALS_TRENDING_PRIVATE_H
+#define TIDAL_SIGNALS_TRENDING_PRIVATE_H
+
+#include "signals/decay.h"
+#include "signals/trending.h"
+
+enum {
+    TREND_USERS_MAXIMUM = 256,
+    TREND_LEVEL_MAXIMUM = 40,
+    TREND_HALF_LIVES = 3 /* for so long an item is listed after its peak */
+};
+
+#define TREND_NO_KEY   INT64_MIN
+#define TREND_NO_PLACE UINT32_MAX
+
+/* Who signalled an item, and when last. */
+struct trend_user {
+    uint64_t hash; /* of the user's id, or of the time of an event by nobody */
+    int64_t time_ms;
+};
+
+/* One item's trend by one signal. */
+struct trend {
+    entity_id id;
+    int64_t key; /* of the held peak; TREND_NO_KEY: it never had one */
+    int64_t peak_ms;
+    struct trend_user *users; /* in the order in which they were counted */
+    uint16_t user_count, user_capacity;
+    uint8_t level; /* users whose hash begins with so many zero bits are kept */
+    bool dirty;
+    uint32_t place; /* in the heap; TREND_NO_PLACE: not there */
+};
+
+struct trend_node {
+    int64_t key;
+    int64_t peak_ms;
+    entity_id id;
+    ordinal entity;
+};
+
+/* All trends of one signal, and a heap of those that have a peak: no node comes before its parent
+ * (node 0 has no parent, that of node i is (i - 1) / 2). */
+struct trend_table {
+    struct trend **trends; /* by ordinal; NULL: none */
+    size_t capacity;
+    struct trend_node *heap;
+    size_t heap_count, heap_capacity;
+    size_t prune_at; /* when so many are in the heap, the dead are taken out */
+};
+
+struct trend_dirty {
+    entity_id id;
+    ordinal entity;
+    signal_id signal;
+};
+
+struct trend_dirty_list {
+    struct trend_dirty *list;
+    size_t count, capacity;
+};
+
+struct trending {
+    struct memory *memory;
+    const struct ledger *ledger;
+    struct ledger_ids ids;
+    struct trend_table tables[LIMIT_SIGNALS];
+    struct trend_dirty_list dirty, sealed;
+    size_t bytes;
+};
+
+/* log2(score) + time / half-life, in an order-preserving form; `score` > 0. */
+int64_t trend_key(double score, int64_t time_ms, int64_t half_life_ms);
+/* The score of a key at another time. */
+double trend_value(int64_t key, int64_t now_ms, int64_t half_life_ms);
+static inline bool trend_is_over(int64_t peak_ms, int64_t now_ms, int64_t half_life_ms)
+{
+    return now_ms - peak_ms >= TREND_HALF_LIVES * half_life_ms;
+}
+
+static inline struct trend *trend_find(const struct trend_table *table, ordinal entity)
+{
+    return entity < table->capacity ? table->trends[entity] : NULL;
+}
+/* An empty trend where none is.  NULL on no memory. */
+struct trend *trend_create(struct trending *trending, signal_id signal, ordinal entity,
+                           entity_id id);
+/* Room for `count` users.  false: no memory. */
+MUST_USE bool trend_reserve(struct trending *trending, struct trend *trend, size_t count);
+
+/* trending_heap.c: puts a trend where its key says, or takes it out. */
+bool trend_before(const struct trend_node *a, const struct trend_node *b);
+MUST_USE bool trend_heap_put(struct trending *trending, struct trend_table *table, ordinal entity);
+void trend_heap_remove(struct trend_table *table, struct trend *trend);
+/* Takes out what is over at `now_ms`, if the heap has grown to twice its size since the last time.
+ */
+void trend_heap_prune(struct trend_table *table, int64_t now_ms, int64_t half_life_ms);
+bool trend_heap_check(const struct trend_table *table);
+
+/* trending_row.c */
+enum code trending_write(void *fold, struct store_batch *batch, struct error *error);
+enum code trending_dump(const void *fold, struct store_batch *batch, struct error *error);
+enum code trending_load(void *fold, struct store *store, const struct schema *schema,
+                        struct error *error);
+
+#endif

@@ -1,0 +1,586 @@
+/* The database on a disk and a store that crash, lose, tear and refuse, a seed a run.
+ *
+ * A run sends at least 10,000 changes in some lives, each ended by a crash of the disk at some
+ * operation (also inside a checkpoint, also inside recovery), a failed sync or write, a store that
+ * refuses, or an orderly close.  Opening meets a disk that is full or fails as well, and in every
+ * fourth run bits of the log flip.  The store keeps what was flushed apart from what was only
+ * written: a crash takes any number of the last unflushed batches.  What must hold whenever it is
+ * open again:
+ *
+ *   a. every acknowledged change is there, and whatever a reader ever saw;
+ *   b. the log is a dense prefix of what was given an LSN;
+ *   c. the state is that of a fold of exactly that prefix, bit for bit: another database, which
+ *      never crashed and never checkpointed, is given the same entries;
+ *   d. every fold's invariants hold;
+ *   e. a resend within the window is a duplicate and names the LSN of the first.
+ *
+ *   f. damage is told: the database does not open, or says that its last group may be torn.
+ *
+ * Then the same with deliberately wrong engines, logs and stores: each must be caught, by the
+ * oracle stated, at the seed stated, or this harness proves nothing.  Settings: seeds.h. */
+#include "crash/seeds.h"
+#include "engine/internal.h"
+#include "property/workload.h"
+
+enum {
+    EVENTS = 10000,
+    BATCH = 6,
+    MAXIMUM_EVENTS = EVENTS + BATCH,
+    MAXIMUM_LSN = MAXIMUM_EVENTS + 2000, /* resends beyond the window get an LSN again */
+    DEFINITIONS = sizeof workload_definitions / sizeof *workload_definitions,
+    DEDUPE_COUNT = 64,
+    DEDUPE_WINDOW_MS = 60000,
+    LARGE_BYTES = 48900 /* nearly what a segment takes */
+};
+
+struct wrong {
+    enum engine_mutant engine;
+    enum wal_mutant log;
+    bool store_ignores_flush;
+};
+
+struct counts {
+    uint64_t seeds, lives, crashes, power_losses, crashes_in_recovery, crashes_in_checkpoint;
+    uint64_t sent, written, refused, duplicates, checkpoints, failed_checkpoints, closes, cut_early;
+    uint64_t lost_batches, failed_logs, full_disks, replayed, forgotten, large, failed_openings;
+    uint64_t flips, corrupt, undecidable;
+};
+
+/* What an LSN was given to: an event, or definition ~event. */
+struct given {
+    int32_t event;
+    int64_t time_ms;
+};
+
+struct run {
+    struct world world;
+    struct world fold; /* the one that never crashes */
+    struct choices choices;
+    struct workload workload;
+    struct counts *counts;
+    struct event events[MAXIMUM_EVENTS];
+    lsn lsns[MAXIMUM_EVENTS]; /* of each event; 0: none */
+    struct given given[MAXIMUM_LSN];
+    size_t event_count;
+    lsn last, acknowledged, acknowledged_before;
+    lsn kept_from; /* the log begins here */
+    bool flips, damaged, over;
+    struct breach breach;
+};
+
+/* What is applied may have been read, and what was answered is applied. */
+static void acknowledge(struct run *run)
+{
+    lsn applied = database_applied(run->world.database);
+    if (applied <= run->acknowledged) return;
+    run->acknowledged_before = run->acknowledged;
+    run->acknowledged = applied;
+}
+
+static void note_given(struct run *run, lsn given, int32_t event)
+{
+    run->given[given] = (struct given){event, run->workload.now_ms};
+    if (event >= 0) run->lsns[event] = given;
+    run->last = given;
+}
+
+/* In the place of what the workload drew: a title that nearly fills a segment. */
+static void make_large(struct run *run, struct event *event)
+{
+    static char text[LARGE_BYTES];
+    if (text[0] == 0) memset(text, 'x', sizeof text);
+    size_t bytes = LARGE_BYTES - (size_t)choose(&run->choices, 3000);
+    event->fields[0] =
+        (struct field_value){TITLE, {.type = VALUE_TEXT, .text = slice_of(text, bytes)}};
+    event->change = put_of(1 + choose(&run->choices, 50));
+    event->change.put.fields = event->fields;
+    event->change.put.field_count = 1;
+    event->is_unique = event->key.bytes > 0;
+}
+
+/* A segment goes with its oldest entry once that is too old, whatever else is in it: recovery may
+ * have written an old tail again, or a full disk kept a segment from ending in time. */
+static bool went_for_age(const struct run *run, lsn original)
+{
+    enum { SEGMENT_ENTRIES = 600, AGE_MS = 4 * DEDUPE_WINDOW_MS };
+    if (original >= run->kept_from) return false;
+    for (lsn i = original; i > 0 && original - i < SEGMENT_ENTRIES; i--) {
+        if (run->workload.now_ms - run->given[i].time_ms >= AGE_MS) return true;
+    }
+    return false;
+}
+
+static bool must_repeat(const struct run *run, lsn original)
+{
+    if (went_for_age(run, original)) return false;
+    return run->last - original < DEDUPE_COUNT - 2 * BATCH &&
+           run->workload.now_ms - run->given[original].time_ms < DEDUPE_WINDOW_MS;
+}
+
+/* Oracle e, and that LSNs are dense.  `known` is the LSN of an event that is sent again, or 0. */
+static bool note_result(struct run *run, int32_t event, lsn known,
+                        const struct write_result *result)
+{
+    run->counts->refused += result->lsn == 0;
+    if (known > 0 && must_repeat(run, known) && result->lsn != known) {
+        return violated(&run->breach, 'e',
+                        "a resend of LSN %" PRIu64 " was answered with %s, %" PRIu64, known,
+                        code_name(result->code), result->lsn);
+    }
+    if (result->lsn == 0) return true;
+    if (result->lsn <= run->last) {
+        run->counts->duplicates++;
+        if (result->lsn == known) return true;
+        return violated(&run->breach, 'e', "event %d is no duplicate of LSN %" PRIu64, event,
+                        result->lsn);
+    }
+    if (result->lsn != run->last + 1)
+        return violated(&run->breach, 'b', "LSN %" PRIu64 " after %" PRIu64, result->lsn,
+                        run->last);
+    run->counts->written++;
+    note_given(run, result->lsn, event);
+    return true;
+}
+
+static bool ends(enum code code)
+{
+    return code != CODE_OK && code != CODE_NO_SPACE && code != CODE_LIMIT;
+}
+
+/* Sends new events, or one of the last ones again.  False on a violation. */
+static bool send(struct run *run, bool again, bool *ended)
+{
+    struct write writes[BATCH];
+    struct write_result results[BATCH] = {0};
+    int32_t indexes[BATCH];
+    lsn known[BATCH] = {0};
+    size_t count = again ? 1 : 1 + (size_t)choose(&run->choices, BATCH - 1);
+    uint64_t back = choose(&run->choices, 2 * WORKLOAD_RESEND_BACK);
+    simulated_clock_set(&run->world.clock, run->workload.now_ms);
+    if (again) {
+        if (back >= run->event_count) return true;
+        indexes[0] = (int32_t)(run->event_count - 1 - back);
+        known[0] = run->lsns[indexes[0]];
+        if (known[0] == 0 || !run->events[indexes[0]].is_unique) return true;
+    }
+    for (size_t i = 0; i < count && !again; i++) {
+        /* The clock stands within a batch. */
+        run->workload.stands = i > 0;
+        indexes[i] = (int32_t)run->event_count;
+        struct event *event = &run->events[run->event_count++];
+        struct change *change = &event->change;
+        workload_next(&run->workload, event);
+        if (choose_one_in(&run->choices, 150)) make_large(run, event);
+        bool of_user = change->kind == CHANGE_DELETE && change->delete.kind == ENTITY_USER;
+        if (of_user && choose_one_in(&run->choices, 2)) change->kind = CHANGE_FORGET;
+        if (i == 0) simulated_clock_set(&run->world.clock, run->workload.now_ms);
+        run->counts->sent++;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct event *event = &run->events[indexes[i]];
+        writes[i] = (struct write){&event->change, event->key};
+    }
+    enum acknowledgement acknowledgement =
+        choose_one_in(&run->choices, 2) ? ACKNOWLEDGE_ACCEPTED : ACKNOWLEDGE_DURABLE;
+    struct write_batch batch = {writes, count, acknowledgement, results, 0};
+    enum code code = database_write(run->world.database, &batch, &run->world.error);
+    for (size_t i = 0; i < count; i++) {
+        if (code == CODE_OK || results[i].lsn > 0) {
+            if (!note_result(run, indexes[i], known[i], &results[i])) return false;
+            const struct event *event = &run->events[indexes[i]];
+            run->counts->large += results[i].lsn > 0 && event->change.kind == CHANGE_PUT &&
+                                  event->change.put.field_count == 1 &&
+                                  event->fields[0].value.text.bytes > LARGE_BYTES / 2;
+        }
+    }
+    run->counts->full_disks += code == CODE_NO_SPACE;
+    *ended = ends(code);
+    return true;
+}
+
+static lsn wal_oldest(struct run *run)
+{
+    struct database_status status;
+    database_status(run->world.database, &status);
+    return status.oldest;
+}
+
+static void checkpoint(struct run *run, bool *ended)
+{
+    if (choose_one_in(&run->choices, 5)) {
+        struct simulated_faults faults = {
+            .choices = &run->choices, .crash_at_operation = choose_between(&run->choices, 1, 5)};
+        simulated_disk_set_faults(run->world.disk, &faults);
+    }
+    enum code code = database_checkpoint(run->world.database, &run->world.error);
+    bool crashed = simulated_disk_has_crashed(run->world.disk);
+    run->counts->checkpoints += code == CODE_OK;
+    run->kept_from = wal_oldest(run);
+    run->counts->crashes_in_checkpoint += crashed;
+    run->counts->failed_checkpoints += code != CODE_OK && !crashed;
+    /* A store that refused may go on, or be given up. */
+    *ended = crashed || (code != CODE_OK && choose_one_in(&run->choices, 2));
+}
+
+/* What the keeper does on a database that was quiet for a while. */
+static void retain(struct run *run, bool *ended)
+{
+    lsn oldest = wal_oldest(run);
+    run->workload.now_ms += (int64_t)choose(&run->choices, 8 * DEDUPE_WINDOW_MS);
+    simulated_clock_set(&run->world.clock, run->workload.now_ms);
+    *ended = ends(database_retain(run->world.database, &run->world.error));
+    run->counts->cut_early += !*ended && wal_oldest(run) > oldest;
+    run->kept_from = wal_oldest(run);
+}
+
+static bool same_state(struct run *run);
+
+static bool step(struct run *run, bool *ended)
+{
+    struct database *database = run->world.database;
+    bool right = true;
+    switch (choose(&run->choices, 24)) {
+    default:
+        right = send(run, false, ended);
+        break;
+    case 18:
+    case 19:
+        right = send(run, true, ended);
+        break;
+    case 20:
+        *ended = ends(database_wait(database, wal_last(database->wal), &run->world.error));
+        break;
+    case 21:
+        *ended = ends(wal_flush(database->wal, &run->world.error));
+        break;
+    case 22:
+        if (choose_one_in(&run->choices, 3)) checkpoint(run, ended);
+        if (!*ended && choose_one_in(&run->choices, 4)) retain(run, ended);
+        break;
+    case 24:
+        if (choose_one_in(&run->choices, 8)) right = same_state(run);
+        break;
+    }
+    acknowledge(run);
+    return right;
+}
+
+/* Gives the other database what the log holds, up to what this one has applied. */
+static bool fold_up_to(struct run *run, lsn applied)
+{
+    struct database *fold = run->fold.database;
+    struct buffer payload;
+    bool right = true;
+    buffer_init(&payload, &run->fold.memory, CHANGE_BYTES_MAXIMUM);
+    for (lsn next = database_applied(fold) + 1; next <= applied && right; next++) {
+        const struct given *given = &run->given[next];
+        struct change define = {.kind = CHANGE_DEFINE};
+        const struct change *change = &define;
+        if (given->event < 0) {
+            define.define = slice_of_text(workload_definitions[~given->event]);
+        } else {
+            change = &run->events[given->event].change;
+        }
+        buffer_clear(&payload);
+        right = change_encode(change, &payload, &run->fold.error) == CODE_OK;
+        struct wal_entry entry = {.lsn = next,
+                                  .time_ms = given->time_ms,
+                                  .type = ENTRY_CHANGE,
+                                  .payload = buffer_slice(&payload)};
+        right = right && apply_entry(fold, &entry, &run->fold.error) == CODE_OK;
+    }
+    buffer_release(&payload);
+    return right || violated(&run->breach, 'c', "cannot fold: %s", run->fold.error.message);
+}
+
+/* Oracles c and d. */
+static bool same_state(struct run *run)
+{
+    uint8_t hash[32], expected[32];
+    struct database *database = run->world.database;
+    lsn applied = database_applied(database);
+    if (!fold_up_to(run, applied)) return false;
+    if (database_check(database, &run->world.error) != CODE_OK)
+        return violated(&run->breach, 'd', "%s", run->world.error.message);
+    if (database_state_hash(database, hash, &run->world.error) != CODE_OK ||
+        database_state_hash(run->fold.database, expected, &run->fold.error) != CODE_OK)
+        return violated(&run->breach, 'c', "no hash");
+    if (memcmp(hash, expected, sizeof hash) == 0) return true;
+    return violated(&run->breach, 'c', "the state at LSN %" PRIu64 " is not a fold of the log",
+                    applied);
+}
+
+/* Oracles a and b. */
+static bool check_recovered(struct run *run)
+{
+    struct database_status status;
+    database_status(run->world.database, &status);
+    run->counts->replayed += status.replayed;
+    run->kept_from = status.oldest;
+    if (status.applied < run->acknowledged && run->damaged) {
+        run->counts->undecidable++;
+        run->over = true; /* the other database cannot forget */
+        if (status.torn_bytes > 0 && status.applied >= run->acknowledged_before) return true;
+        return violated(&run->breach, 'f', "damage at LSN %" PRIu64 " was not told",
+                        status.applied + 1);
+    }
+    if (status.applied < run->acknowledged) {
+        return violated(&run->breach, 'a',
+                        "acknowledged up to %" PRIu64 ", recovered up to %" PRIu64,
+                        run->acknowledged, status.applied);
+    }
+    if (status.applied > run->last)
+        return violated(&run->breach, 'b', "more came back than was given: %" PRIu64,
+                        status.applied);
+    for (lsn lost = status.applied + 1; lost <= run->last; lost++) {
+        if (run->given[lost].event >= 0) run->lsns[run->given[lost].event] = 0;
+        run->counts->forgotten++;
+    }
+    run->last = status.applied;
+    run->acknowledged = status.applied;
+    run->acknowledged_before = status.applied;
+    run->damaged = false;
+    return same_state(run);
+}
+
+static bool crash(struct run *run)
+{
+    bool power = !choose_one_in(&run->choices, 3);
+    size_t pending = memory_store_pending(run->world.store);
+    size_t keep = (size_t)choose(&run->choices, pending);
+    run->counts->crashes++;
+    run->counts->power_losses += power;
+    run->counts->lost_batches += pending - keep;
+    return world_crash(&run->world, power ? SIMULATED_POWER : SIMULATED_PROCESS, keep,
+                       &run->choices) == CODE_OK;
+}
+
+static void set_recovery_faults(struct run *run, struct simulated_faults *faults, int attempt)
+{
+    *faults = (struct simulated_faults){.choices = &run->choices};
+    if (attempt < 4) {
+        if (choose_one_in(&run->choices, 3))
+            faults->crash_at_operation = choose_between(&run->choices, 1, 12);
+        if (choose_one_in(&run->choices, 12)) faults->read_error_one_in = 20;
+        if (choose_one_in(&run->choices, 12))
+            faults->fail_at_operation = choose_between(&run->choices, 1, 12);
+        if (choose_one_in(&run->choices, 20))
+            faults->space_bytes = choose_between(&run->choices, 1, 24) * WAL_SEGMENT_MINIMUM_BYTES;
+    }
+    simulated_disk_set_faults(run->world.disk, faults);
+}
+
+/* An opening that the disk refused: the next one may do better. */
+static bool may_try_again(struct run *run, const struct simulated_faults *faults, enum code code)
+{
+    bool fails = faults->read_error_one_in > 0 || faults->fail_at_operation > 0;
+    bool refused = (code == CODE_NO_SPACE && faults->space_bytes > 0) || (code == CODE_IO && fails);
+    run->counts->failed_openings += refused;
+    return refused;
+}
+
+/* Opens, with crashes inside. */
+static bool recover(struct run *run)
+{
+    for (int attempt = 0;; attempt++) {
+        struct simulated_faults faults;
+        set_recovery_faults(run, &faults, attempt);
+        enum code code = world_open(&run->world);
+        bool crashed = simulated_disk_has_crashed(run->world.disk);
+        if (!crashed && may_try_again(run, &faults, code)) continue;
+        if (code == CODE_CORRUPT && run->damaged) {
+            run->counts->corrupt++;
+            run->over = true;
+            return true;
+        }
+        if (!crashed) {
+            simulated_disk_set_faults(run->world.disk, NULL);
+            if (code == CODE_OK) return check_recovered(run);
+            return violated(&run->breach, 'a', "cannot open: %s", run->world.error.message);
+        }
+        run->counts->crashes_in_recovery++;
+        if (!crash(run)) return violated(&run->breach, '-', "no memory");
+    }
+}
+
+static bool define_all(struct run *run, bool *ended)
+{
+    struct database *database = run->world.database;
+    while (database->schema->text_count < DEFINITIONS && !*ended) {
+        size_t next = database->schema->text_count;
+        *ended = world_define(&run->world, workload_definitions[next]) != CODE_OK;
+        lsn last = wal_last(database->wal);
+        if (last > run->last) note_given(run, last, ~(int32_t)next);
+        acknowledge(run);
+        if (last > run->last + 1) return violated(&run->breach, 'b', "a definition took two LSNs");
+    }
+    return true;
+}
+
+static void set_faults(struct run *run)
+{
+    struct choices *choices = &run->choices;
+    struct simulated_faults faults = {.choices = choices};
+    if (!choose_one_in(choices, 4)) {
+        uint64_t most = choose_one_in(choices, 3) ? 1500 : 400;
+        faults.crash_at_operation = choose_between(choices, 1, most);
+    }
+    if (choose_one_in(choices, 6)) faults.sync_error_one_in = choose_between(choices, 20, 200);
+    if (choose_one_in(choices, 8))
+        faults.space_bytes = choose_between(choices, 6, 30) * WAL_SEGMENT_MINIMUM_BYTES;
+    if (choose_one_in(choices, 12)) faults.fail_at_operation = choose_between(choices, 1, 1000);
+    simulated_disk_set_faults(run->world.disk, &faults);
+    if (choose_one_in(choices, 2))
+        memory_store_fail_at(run->world.store, choose_between(choices, 1, 6));
+}
+
+static bool end_life(struct run *run, bool ended)
+{
+    struct wal_stats stats;
+    wal_stats(run->world.database->wal, &stats);
+    run->counts->failed_logs += stats.failed && !simulated_disk_has_crashed(run->world.disk);
+    if (!ended && choose_one_in(&run->choices, 4)) {
+        lsn last = wal_last(run->world.database->wal);
+        if (world_close(&run->world) == CODE_OK) {
+            run->counts->closes++;
+            run->acknowledged = last;
+        }
+    }
+    if (!crash(run)) return violated(&run->breach, '-', "no memory");
+    if (run->flips && choose_one_in(&run->choices, 6)) {
+        size_t flipped = simulated_disk_flip_bits(run->world.disk, "wal/", 1, &run->choices);
+        run->counts->flips += flipped;
+        run->damaged = run->damaged || flipped > 0;
+    }
+    return true;
+}
+
+static bool live(struct run *run)
+{
+    bool ended = false;
+    run->counts->lives++;
+    if (!recover(run)) return false;
+    if (run->over) return true;
+    set_faults(run);
+    if (!define_all(run, &ended)) return false;
+    uint64_t steps = choose(&run->choices, 400);
+    for (uint64_t i = 0; i < steps && !ended; i++) {
+        if (run->event_count >= EVENTS || run->last + BATCH >= MAXIMUM_LSN) break;
+        if (!step(run, &ended)) return false;
+    }
+    return end_life(run, ended);
+}
+
+static bool run_begin(struct run *run, uint64_t seed, const struct wrong *wrong,
+                      struct counts *counts)
+{
+    memset(run, 0, sizeof *run);
+    run->counts = counts;
+    choices_from_seed(&run->choices, seed, NULL);
+    workload_init(&run->workload, seed * 2654435761U + 1);
+    counts->seeds++;
+    run->flips = seed % 4 == 0;
+    if (!world_init(&run->world) || !world_init(&run->fold))
+        return violated(&run->breach, '-', "no world");
+    run->world.options.dedupe_count = DEDUPE_COUNT;
+    run->world.options.dedupe_window_ms = DEDUPE_WINDOW_MS;
+    /* Beyond the window, so that nothing that must be recognised is too old for the log. */
+    run->world.options.retain_log_ms = (int64_t)choose(&run->choices, 3) * DEDUPE_WINDOW_MS;
+    run->world.options.retain_log_max_age_ms = 5 * DEDUPE_WINDOW_MS;
+    run->world.options.mutant = wrong->engine;
+    run->world.options.wal_mutant = (int)wrong->log;
+    memory_store_ignore_flush(run->world.store, wrong->store_ignores_flush);
+    return world_open(&run->fold) == CODE_OK ||
+           violated(&run->breach, '-', "%s", run->fold.error.message);
+}
+
+static bool run_seed(struct run *run, uint64_t seed, const struct wrong *wrong,
+                     struct counts *counts)
+{
+    bool right = run_begin(run, seed, wrong, counts);
+    while (right && !run->over && run->event_count < EVENTS && run->last + BATCH < MAXIMUM_LSN)
+        right = live(run);
+    right = right && (run->over || recover(run));
+    world_release(&run->world);
+    world_release(&run->fold);
+    return right;
+}
+
+static void print_counts(const struct counts *c)
+{
+    printf("%" PRIu64 " seeds; %" PRIu64 " lives, %" PRIu64 " crashes (%" PRIu64
+           " of power, %" PRIu64 " inside recovery, %" PRIu64 " inside a checkpoint), %" PRIu64
+           " closes\n",
+           c->seeds, c->lives, c->crashes, c->power_losses, c->crashes_in_recovery,
+           c->crashes_in_checkpoint, c->closes);
+    printf("%" PRIu64 " changes sent, %" PRIu64 " written, %" PRIu64 " refused, %" PRIu64
+           " duplicates, %" PRIu64 " unacknowledged and lost, %" PRIu64 " replayed\n",
+           c->sent, c->written, c->refused, c->duplicates, c->forgotten, c->replayed);
+    printf("%" PRIu64 " checkpoints, %" PRIu64 " failed, %" PRIu64
+           " batches of the store lost; %" PRIu64 " logs cut for their age; %" PRIu64
+           " failed logs, %" PRIu64 " full disks\n",
+           c->checkpoints, c->failed_checkpoints, c->lost_batches, c->cut_early, c->failed_logs,
+           c->full_disks);
+    printf("%" PRIu64 " changes as large as a segment, %" PRIu64 " failed openings, %" PRIu64
+           " flips: %" PRIu64 " corrupt, %" PRIu64 " undecidable\n",
+           c->large, c->failed_openings, c->flips, c->corrupt, c->undecidable);
+}
+
+static struct run run;
+
+static void no_seed_breaks_the_promises(struct test *t)
+{
+    static const struct wrong nothing = {ENGINE_MUTANT_NONE, WAL_MUTANT_NONE, false};
+    struct counts c = {0};
+    struct seeds seeds = seeds_wanted(ROUNDS(12, 2));
+    uint64_t seed, violations = 0;
+    while (violations < 5 && seeds_next(&seeds, &seed)) {
+        if (run_seed(&run, seed, &nothing, &c)) continue;
+        fprintf(stderr, "seed %" PRIu64 ": oracle %c: %s\n", seed, run.breach.oracle,
+                run.breach.why);
+        violations++;
+    }
+    print_counts(&c);
+    CHECK_EQ(violations, 0);
+    CHECK(c.sent >= (c.seeds - c.corrupt - c.undecidable) * EVENTS);
+    if (c.seeds < 12) return;
+    CHECK(c.crashes_in_recovery > 0 && c.crashes_in_checkpoint > 0 && c.failed_checkpoints > 0);
+    CHECK(c.lost_batches > 0 && c.failed_logs > 0 && c.full_disks > 0 && c.forgotten > 0);
+    CHECK(c.duplicates > 0 && c.refused > 0 && c.closes > 0 && c.cut_early > 0);
+    CHECK(c.large > 0 && c.failed_openings > 0 && c.flips > 0);
+}
+
+static const struct wrong wrongs[] = {
+    {ENGINE_MUTANT_FRAME_BEFORE_FLUSH, WAL_MUTANT_NONE, false},
+    {ENGINE_MUTANT_NONE, WAL_MUTANT_NONE, true},
+    {ENGINE_MUTANT_NONE, WAL_MUTANT_NO_DATA_SYNC, false},
+    {ENGINE_MUTANT_NONE, WAL_MUTANT_NO_DIRECTORY_SYNC, false},
+    {ENGINE_MUTANT_NONE, WAL_MUTANT_TAIL_NOT_REWRITTEN, false},
+    {ENGINE_MUTANT_NONE, WAL_MUTANT_TAIL_RETIMED, false},
+    {ENGINE_MUTANT_NONE, WAL_MUTANT_DURABLE_MARK_IGNORED, false},
+    {ENGINE_MUTANT_NONE, WAL_MUTANT_DEDUPE_FORGOTTEN, false},
+};
+
+static bool run_mutant(size_t index, uint64_t seed, struct breach *breach)
+{
+    struct counts counts = {0};
+    bool right = run_seed(&run, seed, &wrongs[index], &counts);
+    *breach = run.breach;
+    return right;
+}
+
+static void every_wrong_engine_is_caught(struct test *t)
+{
+    static const struct mutant_proof proofs[] = {
+        {"frame before flush", 'a', 1},     {"store ignores flush", 'a', 1},
+        {"no data sync", 'a', 1},           {"no directory sync", 'a', 1},
+        {"tail not rewritten", 'a', 2},     {"tail with a new time", 'c', 1},
+        {"durable mark ignored", 'f', 252}, {"dedupe window forgotten", 'e', 1},
+    };
+    check_mutants(t, proofs, sizeof proofs / sizeof *proofs, "acef", run_mutant);
+}
+
+int main(int argc, char **argv)
+{
+    return RUN(argc, argv, CASE(no_seed_breaks_the_promises), CASE(every_wrong_engine_is_caught));
+}
