@@ -66,13 +66,37 @@ static bool copy_file(const char *from, const char *to)
     return out && fclose(out) == 0 && ok;
 }
 
-/* Copies the store's folder to the next generation's. */
-static bool copy_folder(struct home *home)
+static long file_bytes(const char *path)
 {
-    char from[300], to[300], source[600], target[600];
-    home_path(home, from);
-    home->generation++;
-    home_path(home, to);
+    struct stat stat_of_file;
+    return stat(path, &stat_of_file) == 0 ? (long)stat_of_file.st_size : -1;
+}
+
+/* Names and sizes of the store's files, summed: changes with any of them. */
+static uint64_t folder_state(const char *path)
+{
+    char file[600];
+    uint64_t sum = 0;
+    DIR *folder = opendir(path);
+    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
+        if (entry->d_name[0] == '.') continue;
+        snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
+        sum += hash_bytes(entry->d_name, strlen(entry->d_name)) ^ (uint64_t)file_bytes(file);
+    }
+    if (folder) (void)closedir(folder);
+    return sum;
+}
+
+static void remove_store(const struct home *home)
+{
+    char path[300];
+    home_path(home, path);
+    (void)nftw(path, folder_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static bool copy_files(const char *from, const char *to)
+{
+    char source[600], target[600];
     DIR *folder = opendir(from);
     bool ok = folder && mkdir(to, 0700) == 0;
     for (const struct dirent *entry; ok && (entry = readdir(folder));) {
@@ -83,6 +107,23 @@ static bool copy_folder(struct home *home)
     }
     if (folder) (void)closedir(folder);
     return ok;
+}
+
+/* Copies the store's folder to the next generation's as it is at one moment: anew, if RocksDB's
+ * threads changed it meanwhile. */
+static bool copy_folder(struct home *home)
+{
+    enum { ATTEMPTS = 100 };
+    char from[300], to[300];
+    home_path(home, from);
+    home->generation++;
+    home_path(home, to);
+    for (int i = 0; i < ATTEMPTS; i++) {
+        uint64_t before = folder_state(from);
+        if (copy_files(from, to) && folder_state(from) == before) return true;
+        remove_store(home);
+    }
+    return false;
 }
 
 static bool home_crash(struct home *home)
@@ -116,12 +157,6 @@ static bool find_file(const struct home *home, const char *end, char found[600])
     return name[0] != '\0';
 }
 
-static long file_bytes(const char *path)
-{
-    struct stat stat_of_file;
-    return stat(path, &stat_of_file) == 0 ? (long)stat_of_file.st_size : -1;
-}
-
 static void a_log_cut_off_anywhere_leaves_a_whole_number_of_batches(struct test *t)
 {
     enum { BATCHES = 40, CUTS = 60 };
@@ -151,9 +186,7 @@ static void a_log_cut_off_anywhere_leaves_a_whole_number_of_batches(struct test 
         CHECK(numbers[0] <= BATCHES);
         seen |= UINT64_C(1) << numbers[0];
         store_close(home.store);
-        char path[300];
-        home_path(&home, path);
-        (void)nftw(path, folder_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        remove_store(&home);
     }
     CHECK(__builtin_popcountll(seen) > 10);
     home.store = writer;
@@ -239,36 +272,22 @@ static void a_read_only_store_reads_and_refuses_to_write(struct test *t)
     home_close(&home);
 }
 
-/* Names and sizes of the store's files, summed: changes with any of them. */
-static uint64_t folder_state(const struct home *home)
-{
-    char path[300], file[600];
-    uint64_t sum = 0;
-    home_path(home, path);
-    DIR *folder = opendir(path);
-    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
-        if (entry->d_name[0] == '.') continue;
-        snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
-        sum += hash_bytes(entry->d_name, strlen(entry->d_name)) ^ (uint64_t)file_bytes(file);
-    }
-    if (folder) (void)closedir(folder);
-    return sum;
-}
-
 static void a_read_only_open_leaves_the_folder_as_it_was(struct test *t)
 {
     struct home home;
+    char path[300];
     CHECK(home_open(&home));
+    home_path(&home, path);
     CHECK(put(&home, KEYSPACE_ITEMS, TEXT("k"), TEXT("v")));
     store_close(home.store);
-    uint64_t before = folder_state(&home);
+    uint64_t before = folder_state(path);
     CHECK_EQ(open_again(&home, (struct rocksdb_store_options){.read_only = true}), CODE_OK);
     CHECK(has(&home, KEYSPACE_ITEMS, TEXT("k"), TEXT("v")));
-    CHECK(folder_state(&home) == before);
+    CHECK(folder_state(path) == before);
     store_close(home.store);
-    CHECK(folder_state(&home) == before);
+    CHECK(folder_state(path) == before);
     CHECK_EQ(open_again(&home, (struct rocksdb_store_options){0}), CODE_OK);
-    CHECK(folder_state(&home) != before); /* another open is seen */
+    CHECK(folder_state(path) != before); /* another open is seen */
     home_close(&home);
 }
 

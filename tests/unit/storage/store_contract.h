@@ -553,7 +553,7 @@ static void random_steps_agree_with_a_sorted_array(struct test *t)
     for (int step = 0; step < STEPS; step++) {
         bool agrees =
             random_step(&home, &model, &choices) && model_agrees_everywhere(&model, home.store);
-        if (!agrees) fprintf(stderr, "    at step %d\n", step);
+        if (!agrees) fprintf(stderr, "    at step %d: %s\n", step, home.error.message);
         CHECK(agrees);
     }
     CHECK(home_restart(&home));
