@@ -22,7 +22,7 @@
  * an item by repeats raises only what is usual for it.
  *
  * The peak and the users are kept in rows: they depend on the order of events, and buckets that
- * knew the peak are long gone (docs/decisions/009-trending-keys.md).  The heap is made from them.
+ * knew the peak are long gone (docs/decisions/010-trending-keys.md).  The heap is made from them.
  */
 #include "signals/trending_private.h"
 

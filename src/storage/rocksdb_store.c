@@ -33,7 +33,7 @@ struct rocksdb_store {
     char *path;
     size_t path_bytes;
     struct mutex lock;        /* over db and families, for stats; who writes is one thread */
-    rocksdb_t *db;            /* NULL: closed after a failure */
+    rocksdb_t *db;            /* NULL: closed, after a failure */
     struct store_stats stats; /* when they were last asked */
     rocksdb_options_t *options;
     rocksdb_block_based_table_options_t *table_options;
@@ -99,52 +99,56 @@ static enum code check(char *text, const char *what, struct error *error)
     return code;
 }
 
+/* Opens and closes without the lock, which is for what stats may read. */
 static enum code open_families(struct rocksdb_store *store, struct error *error)
 {
     const rocksdb_options_t *options[KEYSPACE_COUNT];
+    rocksdb_column_family_handle_t *families[KEYSPACE_COUNT];
     char *text = NULL;
+    rocksdb_t *db;
     for (int i = 0; i < KEYSPACE_COUNT; i++)
         options[i] = store->options;
     if (store->read_only) {
-        store->db = rocksdb_open_for_read_only_column_families(store->options, store->path,
-                                                               KEYSPACE_COUNT, family_names,
-                                                               options, store->families, 0, &text);
+        db = rocksdb_open_for_read_only_column_families(store->options, store->path, KEYSPACE_COUNT,
+                                                        family_names, options, families, 0, &text);
     } else {
-        store->db = rocksdb_open_column_families(store->options, store->path, KEYSPACE_COUNT,
-                                                 family_names, options, store->families, &text);
+        db = rocksdb_open_column_families(store->options, store->path, KEYSPACE_COUNT, family_names,
+                                          options, families, &text);
     }
-    return check(text, "open", error);
+    if (text) return check(text, "open", error);
+    mutex_lock(&store->lock);
+    store->db = db;
+    memcpy(store->families, families, sizeof families);
+    mutex_unlock(&store->lock);
+    return CODE_OK;
 }
 
 static void close_families(struct rocksdb_store *store)
 {
-    for (int i = 0; i < KEYSPACE_COUNT; i++) {
-        if (store->families[i]) rocksdb_column_family_handle_destroy(store->families[i]);
-        store->families[i] = NULL;
-    }
-    if (store->db) rocksdb_close(store->db);
+    rocksdb_t *db = store->db;
+    rocksdb_column_family_handle_t *families[KEYSPACE_COUNT];
+    if (!db) return;
+    memcpy(families, store->families, sizeof families);
+    mutex_lock(&store->lock);
     store->db = NULL;
+    mutex_unlock(&store->lock);
+    for (int i = 0; i < KEYSPACE_COUNT; i++)
+        rocksdb_column_family_handle_destroy(families[i]);
+    rocksdb_close(db);
 }
 
 /* Opens again what a failure has closed. */
 static enum code ensure_open(struct rocksdb_store *store, struct error *error)
 {
-    enum code code = CODE_OK;
     if (store->db) return CODE_OK;
     rocksdb_options_set_create_if_missing(store->options, 0);
-    mutex_lock(&store->lock);
-    code = open_families(store, error);
-    mutex_unlock(&store->lock);
-    return code;
+    return open_families(store, error);
 }
 
 /* The end of all that writes. */
 static enum code wrote(struct rocksdb_store *store, enum code code)
 {
-    if (code == CODE_OK || code == CODE_INVALID) return code;
-    mutex_lock(&store->lock);
-    close_families(store);
-    mutex_unlock(&store->lock);
+    if (code != CODE_OK && code != CODE_INVALID) close_families(store);
     return code;
 }
 

@@ -146,4 +146,28 @@ static inline enum code seen_visit(void *context, const struct wal_entry *entry,
     return CODE_OK;
 }
 
+static inline struct wal_result append_one(struct fixture *log, uint64_t id)
+{
+    struct wal_result result = {.code = CODE_FAILED};
+    enum code code = event_append(log->wal, id, &result, &log->error);
+    if (code != CODE_OK) result.code = code;
+    return result;
+}
+
+static inline bool wait_last(struct fixture *log)
+{
+    return wal_wait(log->wal, wal_last(log->wal), &log->error) == CODE_OK;
+}
+
+/* Appends ids first .. last, waiting now and then; false on any surprise. */
+static inline bool fill(struct fixture *log, uint64_t first, uint64_t last, uint64_t wait_each)
+{
+    for (uint64_t id = first; id <= last; id++) {
+        if (append_one(log, id).code != CODE_OK) return false;
+        if (id % wait_each == 0 && !wait_last(log)) return false;
+        drain(log->wal);
+    }
+    return wait_last(log);
+}
+
 #endif
