@@ -244,7 +244,7 @@ static void a_tail_that_waits_sees_each_write_once_and_in_order(struct test *t)
     uint64_t first = tidal_lsn(feed.db) + 1;
     tidal_query *queries[TAILS];
     for (int i = 0; i < TAILS; i++) {
-        queries[i] = prepare(&feed, "TAIL FROM $lsn LIMIT $limit WAIT 30s");
+        queries[i] = prepare(&feed, "TAIL FROM $lsn LIMIT $limit WAIT 4m");
         CHECK(queries[i]);
         CHECK_EQ(tidal_bind_u64(queries[i], "lsn", first, NULL), TIDAL_OK);
         CHECK_EQ(tidal_bind_u64(queries[i], "limit", COUNT + 1, NULL), TIDAL_OK);

@@ -1,8 +1,9 @@
 #include "feed.h"
 
+#include "harness/await.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
-#include <unistd.h>
 
 static void each_event_of_a_batch_is_judged_alone(struct test *t)
 {
@@ -284,10 +285,9 @@ static void checkpoints_come_while_accepted_writes_go_on(struct test *t)
     accepter.db = feed.db;
     for (int i = 0; i < 3; i++)
         CHECK(pthread_create(&threads[i], NULL, accept_for_ever, &accepter) == 0);
-    for (int i = 0; i < 1000 && status.checkpoint_lsn == 0; i++) {
-        usleep(10000);
+    struct await await = {0};
+    while (status.checkpoint_lsn == 0 && await_more(&await))
         tidal_get_status(feed.db, &status);
-    }
     atomic_store(&accepter.stops, true);
     for (int i = 0; i < 3; i++)
         CHECK(pthread_join(threads[i], NULL) == 0);

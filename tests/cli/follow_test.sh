@@ -66,7 +66,7 @@ a_copy_follows_while_the_database_is_in_use() {
     until grep -q 'lsn 13' follow.out; do
         sleep 0.05
         tries=$((tries + 1))
-        [ $tries -lt 400 ] || { cat follow.out shell.out; break; }
+        [ $tries -lt 2400 ] || { cat follow.out shell.out; break; }
     done
     kill -INT $follower
     wait $follower || { cat follow.out; return 1; }

@@ -358,32 +358,33 @@ the_refused_lines_never_replace_the_file() {
 
 progress_is_told_on_standard_error() {
     prepare || return
-    { printf 'id\n'; sleep 1.2; printf '3\n'; } |
-        "$TIDAL" import $db - --into item --progress >out 2>err
+    local importer row=100
+    mkfifo pipe
+    "$TIDAL" import $db - --into item --progress <pipe >out 2>err &
+    importer=$!
+    exec 4>pipe
+    echo id >&4
+    # A row now and then, until more than a second has gone by since it began.
+    until [ -s err ] || [ $row -eq 2500 ]; do
+        echo $((row += 1)) >&4
+        sleep 0.05
+    done
+    exec 4>&-
+    wait $importer
     code=$?
-    has err '1 read, 0 taken' && counted '1 read, 1 taken, 0 refused, 0 duplicates'
+    grep -qx '[0-9,]* read, [0-9,]* taken' err || { shown; return 1; }
+    row=$(sed 's/\([0-9]\)\([0-9]\{3\}\)$/\1,\2/' <<<$((row - 100)))
+    [ $code -eq 0 ] && counted "$row read, $row taken, 0 refused, 0 duplicates"
 }
 
 an_interrupt_stops_between_two_writes_with_counts() {
     prepare || return
     mkfifo pipe
-    # Bash ignores ^C for what it runs behind; Python gives it back.
-    python3 - "$TIDAL" $db <<'END' || { shown; return 1; }
-import os, signal, subprocess, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)
-importer = subprocess.Popen([sys.argv[1], "import", sys.argv[2], "pipe", "--into", "item"],
-                            stdout=open("out", "w"), stderr=open("err", "w"))
-with open("pipe", "w") as pipe:
-    pipe.write("id,year\n" + "".join(f"{n},{n}\n" for n in range(100, 1600)))
-    pipe.flush()
-    time.sleep(1)
-    importer.send_signal(signal.SIGINT)
-    code = importer.wait(20)
-print("exit code", code)
-sys.exit(code != 1)
-END
-    code=0
-    has err "tidal: stopped at line 1502 of 'pipe'" &&
+    python3 "$here/interrupted.py" SIGINT "id,year
+$(seq 100 1599 | sed 's/.*/&,&/')
+" "$TIDAL" import $db pipe --into item
+    code=$?
+    [ $code -eq 1 ] && has err "tidal: stopped at line 1502 of 'pipe'" &&
         counted '1,500 read, 1,500 taken, 0 refused, 0 duplicates' &&
         run status $db --format csv && has out 'items,1502'
 }
@@ -391,19 +392,10 @@ END
 an_interrupt_before_all_events_are_read_sends_none() {
     prepare || return
     mkfifo pipe
-    python3 - "$TIDAL" $db <<'END' || { shown; return 1; }
-import signal, subprocess, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)
-importer = subprocess.Popen([sys.argv[1], "import", sys.argv[2], "pipe", "--into", "signals",
-                             "--signal", "view"], stdout=open("out", "w"), stderr=open("err", "w"))
-with open("pipe", "w") as pipe:
-    pipe.write("item,time\n1,2026-11-01T12:00:00Z\n")
-    pipe.flush()
-    time.sleep(1)
-    importer.send_signal(signal.SIGTERM)
-    code = importer.wait(20)
-sys.exit(code != 1)
-END
+    python3 "$here/interrupted.py" SIGTERM $'item,time\n1,2026-11-01T12:00:00Z\n' \
+        "$TIDAL" import $db pipe --into signals --signal view
+    code=$?
+    [ $code -eq 1 ] || { shown; return 1; }
     counts 0 'count(view)'
 }
 

@@ -221,7 +221,7 @@ a_reader_that_goes_away_ends_the_run() {
     must run $db -f put.tidal || return
     # Far more than a pipe holds.
     for _ in $(seq 30); do echo "RETRIEVE items LIMIT 1000 RETURNING id, genre;"; done >ask.tidal
-    timeout 20 "$TIDAL" $db -f ask.tidal 2>err | head -n 1 >out
+    timeout 120 "$TIDAL" $db -f ask.tidal 2>err | head -n 1 >out
     code=${PIPESTATUS[0]}
     # The signal of a broken pipe, or a fault told; not a crash, not a hang.
     [ "$code" -eq 141 ] || [ "$code" -eq 1 ] || { shown; return 1; }

@@ -18,8 +18,8 @@ class Terminal:
         self.seen = ""
 
     def until(self, pattern):
-        """What is printed up to the pattern, which is expected within ten seconds."""
-        deadline = time.monotonic() + 10
+        """What is printed up to the pattern, for which it waits long: a machine may be busy."""
+        deadline = time.monotonic() + 120
         while not (found := re.search(pattern, self.seen, re.S)):
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self.file], [], [], left)[0]:
@@ -91,5 +91,5 @@ def main():
         sys.exit(f"exit code {code} of ^D")
 
 
-signal.alarm(60)
+signal.alarm(400)
 main()

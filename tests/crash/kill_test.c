@@ -33,6 +33,7 @@
 
 enum {
     ROUNDS = WORKLOAD_SANITIZED ? 15 : 50,
+    MUTANT_ROUNDS = 200, /* at most: it is caught by the first event that had survived its writer */
     WRITERS = 4,
     LIFE_EVENTS = 400,     /* then the child waits for its end */
     DEDUPE_EVENTS = 500,   /* more than a life writes, so a resend is always recognised */
@@ -534,6 +535,22 @@ static bool run_rounds(struct run *run, uint32_t rounds, uint64_t seed)
     return well;
 }
 
+static bool has_met_all(const struct run *run)
+{
+    return run->counts.checkpoints_moved > 0 && run->counts.segments_moved > 0 &&
+           run->counts.pasts > 0;
+}
+
+/* More rounds, where so little was written in those that they did not meet all: the slower the
+ * machine, the more it takes.  False if one fails. */
+static bool run_on(struct run *run, uint32_t most)
+{
+    bool well = true;
+    while (well && !has_met_all(run) && run->counts.rounds < most)
+        well = one_round(run, (uint32_t)run->counts.rounds);
+    return well;
+}
+
 static void run_release(struct run *run)
 {
     database_abandon(run->database);
@@ -546,24 +563,22 @@ static void what_was_acknowledged_survives_sigkill_once(struct test *t)
 {
     static struct run run;
     uint64_t seed = setting("TIDAL_SEED", 1);
-    bool well = run_rounds(&run, (uint32_t)setting("TIDAL_KILL_ROUNDS", ROUNDS), seed) &&
-                equals_oracle(&run);
+    uint32_t rounds = (uint32_t)setting("TIDAL_KILL_ROUNDS", ROUNDS);
+    bool well = run_rounds(&run, rounds, seed) && run_on(&run, 10 * rounds) && equals_oracle(&run);
     printf("seed %" PRIu64 ": ", seed);
     print_counts(&run);
     if (!well) fprintf(stderr, "seed %" PRIu64 ": %s\n", seed, run.why);
-    bool moved = run.counts.checkpoints_moved > 0 && run.counts.segments_moved > 0;
-    bool asked = run.counts.pasts > 0;
+    bool met_all = has_met_all(&run);
     run_release(&run);
     CHECK(well);
-    CHECK(moved);
-    CHECK(asked);
+    CHECK(met_all);
 }
 
 /* The proof that this file can fail. */
 static void a_log_that_forgets_what_it_has_seen_is_caught(struct test *t)
 {
     static struct run run = {.mutant = WAL_MUTANT_DEDUPE_FORGOTTEN};
-    bool well = run_rounds(&run, 20, setting("TIDAL_SEED", 1));
+    bool well = run_rounds(&run, MUTANT_ROUNDS, setting("TIDAL_SEED", 1));
     printf("caught in round %" PRIu64 ": %s\n", run.counts.rounds, run.why);
     run_release(&run);
     CHECK(!well);

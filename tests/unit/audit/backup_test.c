@@ -1,6 +1,7 @@
 /* Backups: the oracle is the state's hash; damage is any changed byte. */
 #include "audit/backup.h"
 
+#include "harness/await.h"
 #include "os/threads.h"
 #include "place.h"
 
@@ -164,6 +165,9 @@ static void a_backup_is_whole_while_others_write(struct test *t)
         CHECK_EQ(restore(&trial), CODE_OK);
         CHECK_EQ(check_path(trial.restored, &report, &trial.error), CODE_OK);
         CHECK_EQ(report.state, trial.report.last);
+    }
+    struct await await = {0};
+    while (atomic_load(&writers.written) == 0 && await_more(&await)) {
     }
     atomic_store(&writers.stop, true);
     thread_join(&thread);

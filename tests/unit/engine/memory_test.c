@@ -1,5 +1,6 @@
 /* A database in memory: what its log takes is not a request's to refuse. */
 #include "engine/internal.h"
+#include "harness/await.h"
 #include "unit/engine/world.h"
 
 static bool begin_in_memory(struct world *world)
@@ -124,10 +125,15 @@ static void a_replay_ends_where_its_memory_is_needed(struct test *t)
         struct change put = put_of(id);
         CHECK_EQ(world_write(&world, &put), CODE_OK);
     }
-    CHECK_EQ(thread_start(&thread, "asker", ask_run, &asker, &world.error), CODE_OK);
-    while (!atomic_load(&asker.over))
-        history_drop(world.database);
-    thread_join(&thread);
+    /* Once more, if it was done before its memory was wanted. */
+    struct await await = {0};
+    do {
+        atomic_store(&asker.over, false);
+        CHECK_EQ(thread_start(&thread, "asker", ask_run, &asker, &world.error), CODE_OK);
+        while (!atomic_load(&asker.over))
+            history_drop(world.database);
+        thread_join(&thread);
+    } while (asker.code == CODE_OK && await_more(&await));
     CHECK_EQ(asker.code, CODE_NO_MEMORY);
     CHECK(strstr(asker.error.message, "the state AS OF that moment needs more than"));
     CHECK(world.database->past == NULL);

@@ -189,8 +189,10 @@ static void a_directory_that_may_not_be_written_can_be_read(struct test *t)
     CHECK(child > 0);
     CHECK_EQ(waitpid(child, &status, 0), child);
     CHECK_EQ(chmod(place.folder.path, 0755), 0);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     folder_remove(&place.folder);
+    CHECK(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 2) SKIP("cannot give up root's rights here");
+    CHECK_EQ(WEXITSTATUS(status), 0);
 }
 
 static void a_reader_writes_nothing(struct test *t)

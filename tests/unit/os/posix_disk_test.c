@@ -1,5 +1,6 @@
 /* What only the posix disk does: which names it makes durable, and how it meets a lock whose holder
  * is gone. */
+#include "harness/await.h"
 #include "harness/folder.h"
 #include "harness/test.h"
 #include "os/disk.h"
@@ -122,10 +123,10 @@ static void a_lock_whose_holder_is_gone_names_the_heirs(struct test *t)
     CHECK(strstr(error.hint, "forked") != NULL);
     CHECK_EQ(kill(heir, SIGKILL), 0);
     enum code code = CODE_BUSY;
-    for (int i = 0; i < 2000 && code == CODE_BUSY; i++) {
+    struct await await = {0};
+    do {
         code = disk_lock(disk, "LOCK", &lock, &error);
-        if (code == CODE_BUSY) (void)usleep(1000);
-    }
+    } while (code == CODE_BUSY && await_more(&await));
     CHECK_EQ(code, CODE_OK);
     disk_unlock(disk, lock);
     disk_free(disk);
