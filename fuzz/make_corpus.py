@@ -42,6 +42,8 @@ STATEMENTS = {
     "define_signal": "DEFINE SIGNAL play ON item HALF LIFE 1h, 24h, 7d WINDOWS 1h, 24h "
                      "VELOCITY 1h LATENESS 12h VALUE MIN MAX UNIQUE PER USER ALLOW UNKNOWN "
                      "POSITIVE FROM 4 NEGATIVE BELOW 2",
+    "define_signal_quotas": "DEFINE SIGNAL play ON item CAP 3 PER USER PER item PER 1h, 200 PER "
+                            "USER PER 24h SUBLINEAR PER 24h TRUST user.trust",
     "define_relation": "DEFINE RELATION mutes FROM user TO creator EXCLUDING",
     "define_context": "DEFINE CONTEXT hour INTEGER",
     "define_profile": "DEFINE PROFILE for_you VERSION 3 AS FROM newest(100), trending(view, 1h, "
@@ -213,6 +215,21 @@ LEDGER = ledger_row([(HOUR, 0, 1 << 30), (7 * DAY, 0, 1 << 40)],
 BEHAVIOUR = bytes([1, 7]) + varint(2) + signed(1700000000000) + signed(1700000000000) + \
     signed(1600000000000) + varint(2) + varint(3) + bytes([3]) + signed(1700000000000) + \
     signed(1 << 16) + varint(4) + bytes([0]) + signed(5)
+# A like that weighed a third, and what of a user counted: signal, kind, subject, period, count.
+WEIGHED = bytes([2, 1]) + varint(1) + signed(1700000000000) + varint(1) + varint(3) + \
+    bytes([11]) + signed(1700000000000) + signed(1 << 16) + bytes([85])
+COUNTERS = ((5, 0, 9, 472222, 3), (5, 0, 9, 472223, 1), (5, 1, None, 19675, 4),
+            (5, 2, 9, 19675, 4))
+
+
+def quota_row(counters, newest=1700000000000):
+    out = b"\x01" + signed(newest) + varint(len(counters))
+    for signal, kind, subject, period, count in counters:
+        out += varint(signal) + bytes([kind]) + (b"" if subject is None else varint(subject))
+        out += signed(period) + varint(count)
+    return out
+
+
 EDGE = bytes([1]) + struct.pack("<f", 0.5) + signed(1700000000000)
 
 
@@ -247,6 +264,16 @@ ROWS = {
                  + row(1, 2, struct.pack(">BQ", 2, 1), BEHAVIOUR),
     "behaviour_seen": b"\x03" + row(1, 2, struct.pack(">BQ", 0, 1), bytes([1, 1]) + varint(
         2**32 - 1) + signed(-62135596800000) + varint(0)),
+    "behaviour_weighed": b"\x03" + row(1, 1, struct.pack(">BQ", 0, 5), WEIGHED),
+    "behaviour_weighed_in_vain": b"\x03" + row(1, 1, struct.pack(">BQ", 0, 5),
+                                               b"\x02" + BEHAVIOUR[1:]),
+    "quotas": b"\x10" + row(1, 2, b"", quota_row(COUNTERS))
+              + row(1, 3, b"", quota_row(COUNTERS[2:]))
+              + row(0, 0, b"", b"\x01" + varint(2) + varint(2) + varint(7) + varint(5) + varint(1)),
+    "quotas_over": b"\x10" + row(1, 2, b"", quota_row([(5, 0, 2**64 - 1, -2**63, 1),
+                                                      (5, 1, None, 2**63 - 1, 1000)], -2**63)),
+    "quotas_beyond_the_cap": b"\x10" + row(1, 2, b"", quota_row([(5, 0, 9, 472222, 4)])),
+    "quotas_of_another_signal": b"\x10" + row(1, 2, b"", quota_row([(2, 0, 9, 472222, 1)])),
     "newer_version": b"\x02" + row(1, 1, edge_suffix(0, 2), b"\x02" + EDGE[1:]),
 }
 

@@ -1,9 +1,11 @@
 /* Any rows of a store, loaded into one of the folds: an error, or a fold whose invariants hold,
  * also after changes, and whose checkpoint loads again.
  *
- *   input   fold u8 (and, of entities, how many rows are lost: bits 2 and 3), then rows
+ *   input   fold u8 (bits 0 and 1, or quotas if bit 4 is set; and, of entities, how many rows are
+ *           lost: bits 2 and 3), then rows
  *   row     keyspace u8, id u8, suffix bytes u8, suffix, row bytes u16, row */
 #include "behaviour/behaviour.h"
+#include "behaviour/quota.h"
 #include "entities/entities.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/world.h"
@@ -14,7 +16,15 @@
 #define TIME_MS     INT64_C(1700000000000)
 #define LIMIT_BYTES ((size_t)256 << 20)
 
-enum { SUFFIX_MAXIMUM = 16, KNOWN_IDS = 200, ENTITIES = 0, LEDGER = 1, BEHAVIOUR = 3 };
+enum {
+    SUFFIX_MAXIMUM = 16,
+    KNOWN_IDS = 200,
+    ENTITIES = 0,
+    LEDGER = 1,
+    BEHAVIOUR = 3,
+    QUOTAS = 4,
+    QUOTAS_BIT = 16
+};
 
 struct world {
     struct memory memory;
@@ -23,6 +33,7 @@ struct world {
     unsigned which;
     struct fold fold;
     struct behaviour *behaviour;
+    struct quota *quota;
     struct error error;
 };
 
@@ -54,6 +65,9 @@ static enum code make_fold(struct world *world)
         return ledger_create(&world->memory, &ids, &world->fold, &ledger, &world->error);
     case 2:
         return edges_create(&world->memory, ordinal_of, NULL, &world->fold, &edges, &world->error);
+    case QUOTAS:
+        return quota_create(&world->memory, ordinal_of, NULL, &world->fold, &world->quota,
+                            &world->error);
     default:
         return behaviour_create(&world->memory, ordinal_of, NULL, &world->fold, &world->behaviour,
                                 &world->error);
@@ -77,10 +91,12 @@ static void put_counts(struct world *world, const uint32_t counts[ENTITY_KIND_CO
 static void put_rows(struct world *world, struct cursor *cursor, uint32_t lost)
 {
     uint32_t counts[ENTITY_KIND_COUNT] = {lost};
-    static const enum key_tag tags[] = {TAG_ENTITY, TAG_LEDGER, TAG_EDGE, TAG_BEHAVIOUR};
+    static const enum key_tag tags[] = {TAG_ENTITY, TAG_LEDGER, TAG_EDGE, TAG_BEHAVIOUR, TAG_QUOTA};
     while (cursor_left(cursor) > 0) {
         enum keyspace keyspace = (enum keyspace)(cursor_u8(cursor) % ENTITY_KIND_COUNT);
-        if (world->which == BEHAVIOUR) keyspace = KEYSPACE_USERS; /* nobody looks elsewhere */
+        bool is_total = world->which == QUOTAS && keyspace == KEYSPACE_ITEMS;
+        if (world->which == BEHAVIOUR || world->which == QUOTAS)
+            keyspace = KEYSPACE_USERS; /* nobody looks elsewhere */
         uint64_t id = cursor_u8(cursor);
         struct slice suffix = cursor_bytes(cursor, cursor_u8(cursor) % (SUFFIX_MAXIMUM + 1));
         size_t bytes = cursor_u16(cursor);
@@ -88,7 +104,9 @@ static void put_rows(struct world *world, struct cursor *cursor, uint32_t lost)
         struct slice row = cursor_bytes(cursor, bytes);
         if (cursor->failed) break;
         struct key key = key_build(id, tags[world->which], suffix);
-        enum code code = store_put(world->store, keyspace, key_slice(&key), row, &world->error);
+        enum code code =
+            is_total ? store_put(world->store, KEYSPACE_DATABASE, KEY_CAPPED, row, &world->error)
+                     : store_put(world->store, keyspace, key_slice(&key), row, &world->error);
         FUZZ_CHECK(code == CODE_OK);
         counts[keyspace]++;
     }
@@ -133,9 +151,12 @@ static void apply(struct world *world, const struct change *change, ordinal subj
                                        .time_ms = TIME_MS,
                                        .effective = true,
                                        .contributions = {{TIME_MS, SIGNAL_VALUE_ONE, 1}},
-                                       .contribution_count = 1};
+                                       .contribution_count = 1,
+                                       .weight = EVENT_WEIGHT_ONE};
     if (world->behaviour && change->kind == CHANGE_SIGNAL)
         behaviour_resolve(world->behaviour, &resolved);
+    if (world->quota && change->kind == CHANGE_SIGNAL)
+        quota_resolve(world->quota, EVENT_WEIGHT_ONE / 2, &resolved);
     enum code code = world->fold.ops->apply(world->fold.state, &resolved, &world->error);
     FUZZ_CHECK(code == CODE_OK || code == CODE_NO_MEMORY);
     if (code == CODE_OK) check_fold(world);
@@ -220,7 +241,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     FUZZ_CHECK(memory_store_open(&world.memory, &world.store, &world.error) == CODE_OK);
     cursor_init(&cursor, slice_of(data, bytes));
     uint8_t first = cursor_u8(&cursor);
-    world.which = first % 4;
+    world.which = first & QUOTAS_BIT ? QUOTAS : first % 4;
     put_rows(&world, &cursor, first / 4 % 4);
     load_twice(&world);
     store_close(world.store);

@@ -6,7 +6,23 @@
 #include "schema/change.h"
 #include "unit/schema/declare.h"
 
-/* declare_everything, and an embedding `look` of three dimensions; made once, and kept. */
+/* A signal with every quota: id 5, after those of declare_everything. */
+static inline struct definition fuzz_limited_signal(void)
+{
+    static struct quota_definition caps[] = {
+        {.maximum = 3, .per_subject = true, .kind = ENTITY_ITEM, .period = {HOUR_MS, 0}},
+        {.maximum = 1000, .period = {DAY_MS, 0}}};
+    struct definition definition = define_signal("listen");
+    definition.signal.caps = caps;
+    definition.signal.cap_count = 2;
+    definition.signal.is_sublinear = definition.signal.trusts = true;
+    definition.signal.sublinear = lasting(DAY_MS, 0);
+    definition.signal.trust = named("trust", 0);
+    return definition;
+}
+
+/* declare_everything, an embedding `look` of three dimensions, a signal `listen` with quotas; made
+ * once, and kept. */
 static inline const struct schema *fuzz_schema(void)
 {
     static struct declared declared;
@@ -14,6 +30,8 @@ static inline const struct schema *fuzz_schema(void)
         declared_init(&declared);
         declare_everything(&declared);
         must_declare(&declared, define_embedding("look", 3));
+        must_declare(&declared, define_field("trust", ENTITY_USER, FIELD_FLOAT));
+        must_declare(&declared, fuzz_limited_signal());
     }
     return declared.schema;
 }

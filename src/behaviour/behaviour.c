@@ -1,5 +1,7 @@
 #include "behaviour/behaviour_private.h"
 
+#include "behaviour/quota.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +26,13 @@ static void contribute(struct resolved_change *change, int64_t time_ms, int64_t 
         (struct contribution){time_ms, value, sign};
 }
 
+/* Takes back exactly what was added when the state was set. */
+static void take_back(struct resolved_change *change, const struct behaviour_state *state)
+{
+    if (state->weight == 0) return;
+    contribute(change, state->time_ms, quota_scale(state->value, state->weight), -1);
+}
+
 static void resolve_state(const struct behaviour_state *state, struct resolved_change *change)
 {
     const struct signal_change *signal = &change->change->signal;
@@ -32,7 +41,7 @@ static void resolve_state(const struct behaviour_state *state, struct resolved_c
                            : state && signal->retract && change->time_ms == state->time_ms;
     if (repeats || (state && change->time_ms < state->time_ms)) return;
     change->effective = true;
-    if (present) contribute(change, state->time_ms, state->value, -1);
+    if (present) take_back(change, state);
     if (!signal->retract) contribute(change, change->time_ms, signal->value, 1);
 }
 
@@ -45,6 +54,7 @@ void behaviour_resolve(const struct behaviour *behaviour, struct resolved_change
     bool by_user = change->other != ORDINAL_NONE;
     change->effective = false;
     change->contribution_count = 0;
+    change->weight = EVENT_WEIGHT_ONE;
     change->polarity = given->retract ? POLARITY_NEUTRAL : polarity_of(signal, given->value);
     if (signal->unique_per_user && by_user) {
         const struct pair *pair =
@@ -99,7 +109,8 @@ static bool apply_signal(struct behaviour *behaviour, const struct resolved_chan
         state->time_ms = change->time_ms;
         state->present = !given->retract;
         state->value = given->retract ? 0 : given->value;
-        state->polarity = change->polarity;
+        state->polarity = (uint8_t)change->polarity;
+        state->weight = given->retract ? EVENT_WEIGHT_ONE : change->weight;
     } else if (polar) {
         bool positive = change->polarity == POLARITY_POSITIVE;
         int64_t *newest_ms = positive ? &pair->positive_ms : &pair->negative_ms;

@@ -21,8 +21,8 @@ MUST_USE enum code behaviour_create(struct memory *memory,
                                     void *context, struct fold *fold, struct behaviour **behaviour,
                                     struct error *error);
 
-/* Fills `effective`, `polarity` and the contributions of a SIGNAL change from the state before it.
- * `schema`, `change`, `subject`, `other` and `time_ms` are set.  Changes no state.
+/* Fills `effective`, `polarity`, a full `weight` and the contributions of a SIGNAL change from the
+ * state before it. `schema`, `change`, `subject`, `other` and `time_ms` are set.  Changes no state.
  *
  *   occurrence signal           one contribution; always effective
  *   UNIQUE PER USER, new        + new
@@ -30,9 +30,11 @@ MUST_USE enum code behaviour_create(struct memory *memory,
  *     other value, not older    - old (at its own time), + new
  *     older than the state      nothing, not effective
  *     taken back, not older     - old (at its own time); an event older than the taking back stays
- * out taken back before it came nothing is counted, but what is older than this stays out
- * (effective)
+ *                               out
+ *     taken back before it came nothing is counted, but what is older than this stays out
+ *                               (effective)
  *
+ * What goes is what it weighed when it came: of what weighed nothing, nothing goes.
  * A change that takes something back has neutral polarity. */
 void behaviour_resolve(const struct behaviour *behaviour, struct resolved_change *change);
 
@@ -53,8 +55,9 @@ struct behaviour_state {
     int64_t time_ms;
     int64_t value; /* fixed point */
     signal_id signal;
+    uint16_t weight; /* of the event that set it: what it takes back when it goes */
     bool present;
-    enum polarity polarity;
+    uint8_t polarity; /* enum polarity */
 };
 bool behaviour_state(const struct behaviour *behaviour, ordinal user, enum entity_kind kind,
                      ordinal subject, signal_id signal, struct behaviour_state *state);

@@ -1,32 +1,63 @@
 /* Rows of behaviour: one per user and subject, in the users' keyspace (docs/formats/rows.md).
  *
  *   key suffix   kind of the subject u8, its id u64 big-endian
- *   version      u8       1
+ *   version      u8       1; 2 if a state weighs less than a whole event
  *   flags        u8       1: seen, 2: has a positive occurrence, 4: has a negative one
  *   [seen        varint times, signed newest (ms)]
  *   [newest positive occurrence, newest negative occurrence   signed, ms]
  *   states       varint, then for each, ascending by signal: signal varint,
- *                flags u8 (1: present, 2 and 4: polarity), time signed, [value signed if present]
+ *                flags u8 (1: present, 2 and 4: polarity, 8: weighs less), time signed, [value
+ * signed if present], [weight u8, in units of 1/256, if it weighs less]
  *
  * The lists of what is recent are not stored: they follow from the pairs. */
 #include "behaviour/behaviour_private.h"
 
 #include "storage/key.h"
 
+#include <assert.h>
+
 enum {
     ROW_VERSION = 1,
+    ROW_VERSION_WEIGHED = 2, /* the newest */
     ROW_BYTES_MAXIMUM = 4096,
     SUFFIX_BYTES = 9,
     ROW_SEEN = 1,
     ROW_POSITIVE = 2,
     ROW_NEGATIVE = 4,
     STATE_PRESENT = 1,
-    STATE_POLARITY_SHIFT = 1
+    STATE_POLARITY = 6,
+    STATE_POLARITY_SHIFT = 1,
+    STATE_WEIGHED = 8
 };
+
+static bool is_weighed(const struct behaviour_state *state)
+{
+    assert(state->present || state->weight == EVENT_WEIGHT_ONE);
+    return state->weight < EVENT_WEIGHT_ONE;
+}
+
+static uint8_t version_of(const struct pair *pair)
+{
+    for (size_t i = 0; i < pair->state_count; i++)
+        if (is_weighed(&pair->states[i])) return ROW_VERSION_WEIGHED;
+    return ROW_VERSION;
+}
+
+static void encode_state(const struct behaviour_state *state, struct buffer *out)
+{
+    bool weighed = is_weighed(state);
+    buffer_put_varint(out, state->signal);
+    buffer_put_u8(out, (uint8_t)((state->present ? STATE_PRESENT : 0) |
+                                 ((unsigned)state->polarity << STATE_POLARITY_SHIFT) |
+                                 (weighed ? STATE_WEIGHED : 0)));
+    buffer_put_signed(out, state->time_ms);
+    if (state->present) buffer_put_signed(out, state->value);
+    if (weighed) buffer_put_u8(out, (uint8_t)state->weight);
+}
 
 static void encode_pair(const struct pair *pair, struct buffer *out)
 {
-    buffer_put_u8(out, ROW_VERSION);
+    buffer_put_u8(out, version_of(pair));
     buffer_put_u8(out, (uint8_t)((pair->seen_count > 0 ? ROW_SEEN : 0) |
                                  (pair->positive_ms != NEVER ? ROW_POSITIVE : 0) |
                                  (pair->negative_ms != NEVER ? ROW_NEGATIVE : 0)));
@@ -37,14 +68,23 @@ static void encode_pair(const struct pair *pair, struct buffer *out)
     if (pair->positive_ms != NEVER) buffer_put_signed(out, pair->positive_ms);
     if (pair->negative_ms != NEVER) buffer_put_signed(out, pair->negative_ms);
     buffer_put_varint(out, pair->state_count);
-    for (size_t i = 0; i < pair->state_count; i++) {
-        const struct behaviour_state *state = &pair->states[i];
-        buffer_put_varint(out, state->signal);
-        buffer_put_u8(out, (uint8_t)((state->present ? STATE_PRESENT : 0) |
-                                     ((unsigned)state->polarity << STATE_POLARITY_SHIFT)));
-        buffer_put_signed(out, state->time_ms);
-        if (state->present) buffer_put_signed(out, state->value);
-    }
+    for (size_t i = 0; i < pair->state_count; i++)
+        encode_state(&pair->states[i], out);
+}
+
+/* False: damaged. */
+static bool decode_state(struct cursor *cursor, unsigned flags, struct behaviour_state *state)
+{
+    unsigned polarity = (flags & STATE_POLARITY) >> STATE_POLARITY_SHIFT;
+    bool weighed = flags & STATE_WEIGHED;
+    state->present = flags & STATE_PRESENT;
+    if (flags & ~(unsigned)(STATE_PRESENT | STATE_POLARITY | STATE_WEIGHED)) return false;
+    if (polarity > POLARITY_NEGATIVE || (weighed && !state->present)) return false;
+    state->polarity = (uint8_t)polarity;
+    state->time_ms = cursor_signed(cursor);
+    if (state->present) state->value = cursor_signed(cursor);
+    if (weighed) state->weight = cursor_u8(cursor);
+    return true;
 }
 
 /* Fills an empty pair.  False: damaged; *room false: no memory. */
@@ -68,14 +108,10 @@ static bool decode_pair(struct cursor *cursor, struct behaviour *behaviour, stru
         uint8_t state_flags = cursor_u8(cursor);
         if (cursor->failed || signal >= LIMIT_SIGNALS) return false;
         if (i > 0 && pair->states[i - 1].signal >= signal) return false;
-        if (state_flags >> STATE_POLARITY_SHIFT > POLARITY_NEGATIVE) return false;
         struct behaviour_state *state = pair_admit_state(behaviour, pair, (signal_id)signal);
         *room = state;
         if (!*room) return true;
-        state->present = state_flags & STATE_PRESENT;
-        state->polarity = (enum polarity)(state_flags >> STATE_POLARITY_SHIFT);
-        state->time_ms = cursor_signed(cursor);
-        if (state->present) state->value = cursor_signed(cursor);
+        if (!decode_state(cursor, state_flags, state)) return false;
     }
     return cursor_done(cursor) && (pair->seen_count > 0 || pair->state_count > 0);
 }
@@ -162,15 +198,16 @@ static enum code load_row(struct behaviour *behaviour, struct slice key, struct 
     struct cursor cursor;
     cursor_init(&cursor, row);
     uint8_t version = cursor_u8(&cursor);
-    if (version > ROW_VERSION)
+    if (version > ROW_VERSION_WEIGHED)
         return error_set(error, CODE_VERSION, AREA_BEHAVIOUR,
                          "behaviour row of user '%llu' has version %u, this build knows %d",
-                         (unsigned long long)ends.user_id, version, ROW_VERSION);
+                         (unsigned long long)ends.user_id, version, ROW_VERSION_WEIGHED);
     if (version == 0) return damaged(ends.user_id, error);
     struct pair *pair = pair_admit(behaviour, &ends);
     if (!pair) return no_memory(error);
     bool room = true;
-    if (!decode_pair(&cursor, behaviour, pair, &room)) return damaged(ends.user_id, error);
+    if (!decode_pair(&cursor, behaviour, pair, &room) || (room && version_of(pair) != version))
+        return damaged(ends.user_id, error);
     return room && recent_update(behaviour, pair) ? CODE_OK : no_memory(error);
 }
 

@@ -118,7 +118,8 @@ struct behaviour_state *pair_admit_state(struct behaviour *behaviour, struct pai
     size_t at = pair->state_count++;
     for (; at > 0 && states[at - 1].signal > signal; at--)
         states[at] = states[at - 1];
-    states[at] = (struct behaviour_state){.time_ms = NEVER, .signal = signal};
+    states[at] =
+        (struct behaviour_state){.time_ms = NEVER, .signal = signal, .weight = EVENT_WEIGHT_ONE};
     behaviour->bytes += sizeof *state;
     return &states[at];
 }
@@ -128,7 +129,7 @@ int64_t pair_newest(const struct pair *pair, enum polarity polarity)
     int64_t newest_ms = polarity == POLARITY_POSITIVE ? pair->positive_ms : pair->negative_ms;
     for (size_t i = 0; i < pair->state_count; i++) {
         const struct behaviour_state *state = &pair->states[i];
-        if (state->present && state->polarity == polarity && state->time_ms > newest_ms)
+        if (state->present && state->polarity == (uint8_t)polarity && state->time_ms > newest_ms)
             newest_ms = state->time_ms;
     }
     return newest_ms;

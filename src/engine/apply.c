@@ -245,6 +245,7 @@ enum code database_read_begin(struct database *database, struct view *view, stru
                           .trending = database->trending,
                           .edges = database->edges,
                           .behaviour = database->behaviour,
+                          .quota = database->quota,
                           .lsn = atomic_load(&database->applied),
                           .watermark_ms = database->watermark_ms};
     return CODE_OK;

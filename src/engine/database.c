@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "behaviour/behaviour.h"
+#include "behaviour/quota.h"
 #include "entities/entities.h"
 #include "os/entropy.h"
 #include "os/simulated.h"
@@ -47,6 +48,7 @@ static enum code create_folds(struct database *database, struct error *error)
     TRY(edges_create(memory, ordinal_of, database, &folds[FOLD_EDGES], &database->edges, error));
     TRY(behaviour_create(memory, ordinal_of, database, &folds[FOLD_BEHAVIOUR], &database->behaviour,
                          error));
+    TRY(quota_create(memory, ordinal_of, database, &folds[FOLD_QUOTA], &database->quota, error));
     TRY(cursors_create(memory, &folds[FOLD_CURSORS], &database->cursors, error));
 out:
     return code;

@@ -28,6 +28,7 @@ enum fold_index {
     FOLD_TRENDING,
     FOLD_EDGES,
     FOLD_BEHAVIOUR,
+    FOLD_QUOTA,
     FOLD_CURSORS,
     FOLD_COUNT
 };
@@ -103,6 +104,7 @@ struct database {
     struct trending *trending;
     struct edges *edges;
     struct behaviour *behaviour;
+    struct quota *quota;
     struct cursors *cursors;
     int64_t watermark_ms;
     struct arena apply_arena; /* of the change being applied, and of the signals that wait */

@@ -5,6 +5,7 @@
 #include "engine/internal.h"
 
 #include "behaviour/behaviour.h"
+#include "behaviour/quota.h"
 #include "entities/entities.h"
 
 static enum code admit(struct database *database, const struct entity_reference *reference,
@@ -22,6 +23,15 @@ static bool find_live(const struct database *database, const struct entity_refer
     if (*entity == ORDINAL_NONE) return false;
     *id = entities_id(database->entities, reference->kind, *entity);
     return entities_live(database->entities, reference->kind, *entity);
+}
+
+/* What the user is trusted with now, in units of 1/EVENT_WEIGHT_ONE. */
+static unsigned trust_of(const struct database *database, const struct signal *signal, ordinal user)
+{
+    if (!signal->trusts || user == ORDINAL_NONE) return EVENT_WEIGHT_ONE;
+    const struct field *field = &database->schema->fields[signal->trust_field];
+    struct value value = entities_value(database->entities, field, user, NULL, 0);
+    return quota_trust(&value);
 }
 
 static enum code resolve_signal(struct database *database, const struct signal_change *change,
@@ -44,6 +54,8 @@ static enum code resolve_signal(struct database *database, const struct signal_c
         TRY(admit(database, &change->user, resolved, &resolved->other, &resolved->other_id, error));
     }
     behaviour_resolve(database->behaviour, resolved);
+    if (signal->is_limited)
+        quota_resolve(database->quota, trust_of(database, signal, resolved->other), resolved);
 out:
     return code;
 }

@@ -131,8 +131,9 @@ static enum code parse_polarity(struct parser *parser, const char *bound_word, b
 static enum code parse_signal_clause(struct parser *parser, struct signal_definition *signal,
                                      unsigned *seen, bool *found)
 {
-    static const char *const words[] = {"half",   "windows", "velocity", "lateness", "value",
-                                        "unique", "allow",   "positive", "negative", "trending"};
+    static const char *const words[] = {"half",   "windows",   "velocity", "lateness", "value",
+                                        "unique", "allow",     "positive", "negative", "trending",
+                                        "cap",    "sublinear", "trust"};
     size_t clause = 0, count = sizeof words / sizeof *words;
     enum code code = CODE_OK;
     while (clause < count && !parser_at(parser, words[clause]))
@@ -168,6 +169,12 @@ static enum code parse_signal_clause(struct parser *parser, struct signal_defini
         TRY(parser_expect(parser, "HALF"));
         TRY(parser_expect(parser, "LIFE"));
         return parser_duration(parser, &signal->trending);
+    case 10:
+        return parse_quotas(parser, signal);
+    case 11:
+        return parse_sublinear(parser, signal);
+    case 12:
+        return parse_trust(parser, signal);
     default:
         return parse_polarity(parser, "below", &signal->negative, &signal->negative_below);
     }

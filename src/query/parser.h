@@ -81,6 +81,11 @@ MUST_USE enum code parse_ranking(struct parser *parser, struct ranking_definitio
 MUST_USE enum code parse_define(struct parser *parser, uint64_t start,
                                 struct definition *definition);
 
+/* parse_quota.c: after CAP, SUBLINEAR, TRUST. */
+MUST_USE enum code parse_quotas(struct parser *parser, struct signal_definition *signal);
+MUST_USE enum code parse_sublinear(struct parser *parser, struct signal_definition *signal);
+MUST_USE enum code parse_trust(struct parser *parser, struct signal_definition *signal);
+
 /* parse_tail.c: after TAIL. */
 MUST_USE enum code parse_tail(struct parser *parser, struct tail_statement *tail);
 /* After DEFINE CURSOR, ADVANCE CURSOR, DROP CURSOR. */

@@ -1,6 +1,7 @@
 #include "query/retrieve.h"
 
 #include "base/text.h"
+#include "behaviour/quota.h"
 #include "entities/entities.h"
 #include "query/check.h"
 #include "query/number.h"
@@ -248,8 +249,9 @@ out:
 
 /* --- SHOW --- */
 
-static bool show_profiles(const struct schema *schema, struct result *result)
+static bool show_profiles(const struct view *view, struct result *result)
 {
+    const struct schema *schema = view->schema;
     for (size_t i = 0; i < schema->profile_count; i++) {
         const struct profile *profile = &schema->profiles[i];
         struct cell *row = result_row(result);
@@ -276,8 +278,30 @@ static bool set_durations(struct result *result, struct cell *cell, const int64_
     return ok;
 }
 
-static bool show_signals(const struct schema *schema, struct result *result)
+/* As they were defined: "3 per item per 1h, 100 per 24h, sublinear per 24h, trust" */
+static bool set_limits(struct result *result, struct cell *cell, const struct signal *signal)
 {
+    static const char *const kinds[] = {"cap", "cap", "sublinear"};
+    struct buffer text;
+    buffer_init(&text, result->arena->memory, 4096);
+    for (int kind = 0; kind < QUOTA_KIND_COUNT; kind++) {
+        char duration[DURATION_TEXT_BYTES];
+        if (signal->quota_ms[kind] == 0) continue;
+        duration_format(signal->quota_ms[kind], duration);
+        buffer_printf(&text, "%s%s", text.bytes > 0 ? ", " : "", kinds[kind]);
+        if (kind != QUOTA_SUBLINEAR) buffer_printf(&text, " %u", signal->quota_maximum[kind]);
+        if (kind == QUOTA_SUBJECT) buffer_printf(&text, " per %s", entity_kind_name(signal->kind));
+        buffer_printf(&text, " per %s", duration);
+    }
+    if (signal->trusts) buffer_printf(&text, "%strust", text.bytes > 0 ? ", " : "");
+    bool ok = !text.failed && cell_set_text(result, cell, buffer_slice(&text));
+    buffer_release(&text);
+    return ok;
+}
+
+static bool show_signals(const struct view *view, struct result *result)
+{
+    const struct schema *schema = view->schema;
     for (size_t i = 0; i < schema->signal_count; i++) {
         const struct signal *signal = &schema->signals[i];
         const char *kind = entity_kind_name(signal->kind);
@@ -289,8 +313,11 @@ static bool show_signals(const struct schema *schema, struct result *result)
             !cell_set_format(result, &row[4], "%s%s%s%s", signal->unique_per_user ? "unique " : "",
                              signal->positive ? "positive " : "",
                              signal->negative ? "negative " : "",
-                             signal->builtin ? "built-in" : ""))
+                             signal->builtin ? "built-in" : "") ||
+            !set_limits(result, &row[5], signal))
             return false;
+        uint64_t capped = quota_capped(view->quota, signal->id);
+        cell_set_integer(&row[6], capped < INT64_MAX ? (int64_t)capped : INT64_MAX);
     }
     return true;
 }
@@ -304,8 +331,9 @@ static bool add_field(struct result *result, enum entity_kind kind, struct slice
 }
 
 /* Everything that a PUT's object may name, with the word of its definition. */
-static bool show_fields(const struct schema *schema, struct result *result)
+static bool show_fields(const struct view *view, struct result *result)
 {
+    const struct schema *schema = view->schema;
     for (size_t i = 0; i < schema->field_count; i++) {
         const struct field *field = &schema->fields[i];
         const char *type = field->expires ? "timestamp expires" : field_type_name(field->type);
@@ -318,8 +346,9 @@ static bool show_fields(const struct schema *schema, struct result *result)
     return true;
 }
 
-static bool show_relations(const struct schema *schema, struct result *result)
+static bool show_relations(const struct view *view, struct result *result)
 {
+    const struct schema *schema = view->schema;
     for (size_t i = 0; i < schema->relation_count; i++) {
         const struct relation *relation = &schema->relations[i];
         struct cell *row = result_row(result);
@@ -332,8 +361,9 @@ static bool show_relations(const struct schema *schema, struct result *result)
     return true;
 }
 
-static bool show_texts(const struct schema *schema, struct result *result)
+static bool show_texts(const struct view *view, struct result *result)
 {
+    const struct schema *schema = view->schema;
     for (size_t i = 0; i < schema->text_count; i++) {
         struct cell *row = result_row(result);
         if (!row || !cell_set_text(result, row, schema->texts[i])) return false;
@@ -344,23 +374,23 @@ static bool show_texts(const struct schema *schema, struct result *result)
 enum code show(const struct request *request, struct result *result, struct error *error)
 {
     static const struct {
-        const char *columns[5];
+        const char *columns[7];
         size_t column_count;
-        bool (*fill)(const struct schema *schema, struct result *result);
+        bool (*fill)(const struct view *view, struct result *result);
     } tables[SHOW_KIND_COUNT] = {
         [SHOW_SCHEMA] = {{"definition"}, 1, show_texts},
         [SHOW_FIELDS] = {{"kind", "field", "type"}, 3, show_fields},
-        [SHOW_SIGNALS] = {{"signal", "target", "half_lives", "windows", "properties"},
-                          5,
+        [SHOW_SIGNALS] = {{"signal", "target", "half_lives", "windows", "properties", "limits",
+                           "capped"},
+                          7,
                           show_signals},
         [SHOW_RELATIONS] = {{"relation", "from", "to", "properties"}, 4, show_relations},
         [SHOW_PROFILES] = {{"profile", "version", "definition"}, 3, show_profiles},
     };
     enum show_kind kind = request->statement->show;
-    const struct schema *schema = request->view->schema;
     bool ok =
         result_init(result, request->arena, tables[kind].columns, tables[kind].column_count) &&
-        tables[kind].fill(schema, result);
+        tables[kind].fill(request->view, result);
     result->lsn = request->view->lsn;
     return ok ? CODE_OK : no_memory(error);
 }

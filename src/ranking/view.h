@@ -10,6 +10,7 @@ struct ledger;
 struct trending;
 struct edges;
 struct behaviour;
+struct quota;
 
 struct view {
     const struct schema *schema;
@@ -19,6 +20,7 @@ struct view {
     const struct trending *trending;
     const struct edges *edges;
     const struct behaviour *behaviour;
+    const struct quota *quota;
     lsn lsn;
     int64_t watermark_ms; /* newest event time; INT64_MIN: no event yet */
 };

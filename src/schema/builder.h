@@ -10,6 +10,9 @@ void builder_add(struct schema *schema, const struct definition *definition,
                  struct violations *violations);
 void builder_add_signal(struct schema *schema, const struct signal_definition *definition,
                         struct violations *violations);
+/* CAP, SUBLINEAR and TRUST of a signal whose name, kind and values are set. */
+void builder_add_quotas(const struct schema *schema, struct signal *signal,
+                        const struct signal_definition *definition, struct violations *violations);
 void builder_add_profile(struct schema *schema, const struct profile_definition *definition,
                          struct slice text, struct violations *violations);
 

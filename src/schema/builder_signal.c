@@ -246,6 +246,7 @@ void builder_add_signal(struct schema *schema, const struct signal_definition *d
     add_lateness(&signal, &definition->lateness, violations);
     if (definition->trends) add_trending(&signal, &definition->trending, violations);
     check_polarity(definition, violations);
+    builder_add_quotas(schema, &signal, definition, violations);
     if (is_builtin(signal.id)) check_builtin(&signal, definition, violations);
     if (violations->count > 0) return;
     schema->signals[signal.id] = signal;

@@ -47,6 +47,15 @@ struct embedding_definition {
     enum metric metric;
 };
 
+/* CAP 3 PER USER PER item PER 1h */
+struct quota_definition {
+    int64_t maximum;
+    bool per_subject;      /* towards one item (user, creator); else in all */
+    enum entity_kind kind; /* of that one, as written */
+    struct duration period;
+    uint64_t position;
+};
+
 enum signal_values { SIGNAL_VALUE_NONE, SIGNAL_VALUE_SUM, SIGNAL_VALUE_MIN_MAX };
 
 struct signal_definition {
@@ -65,6 +74,12 @@ struct signal_definition {
     bool unique_per_user;
     bool allow_unknown;
     bool positive, negative;
+    struct quota_definition *caps;
+    size_t cap_count;
+    struct duration sublinear; /* its period */
+    bool is_sublinear;
+    struct name trust; /* the user's field */
+    bool trusts;
     double positive_from;  /* POSITIVE FROM x: positive only where value >= x; -inf: always */
     double negative_below; /* NEGATIVE BELOW x: negative only where value < x; +inf: always */
     uint64_t position;

@@ -14,6 +14,8 @@ struct contribution {
     int sign;      /* +1 or -1 */
 };
 
+enum { EVENT_WEIGHT_ONE = 256 };
+
 struct resolved_change {
     lsn lsn;
     int64_t ingest_ms;    /* when the log took it in: the same at every replay */
@@ -32,6 +34,8 @@ struct resolved_change {
     int64_t time_ms; /* of the event: the caller's, or ingest_ms; RELATE as well */
     bool late;       /* older than watermark - lateness: counted in totals, not in decay */
     bool effective;  /* false: a repeat of a state, or older than it: changes no state */
+    uint16_t weight; /* of what it says, in units of 1/EVENT_WEIGHT_ONE; 0: beyond a cap, or of
+                        nobody trusted: in no count, though the user did it */
     enum polarity polarity;
     struct contribution contributions[2]; /* a state that changes its value: - old, + new */
     size_t contribution_count;

@@ -32,6 +32,18 @@ struct embedding {
     enum metric metric;
 };
 
+/* What of a user's events counts, by how many of them did before in the same period. */
+enum quota_kind {
+    QUOTA_SUBJECT,   /* CAP .. PER USER PER item: towards one subject */
+    QUOTA_USER,      /* CAP .. PER USER: in all */
+    QUOTA_SUBLINEAR, /* towards one subject, each weighing less than the one before */
+    QUOTA_KIND_COUNT
+};
+
+#define QUOTA_CAP_MAXIMUM       INT64_C(1000000)
+#define QUOTA_PERIOD_MINIMUM_MS INT64_C(1000)
+#define QUOTA_SUBLINEAR_EVENTS  512 /* the one after them would weigh less than 1/512 */
+
 struct signal {
     struct slice name;
     signal_id id;
@@ -52,7 +64,13 @@ struct signal {
     bool allow_unknown;
     bool positive, negative;
     double positive_from, negative_below;
-    bool builtin; /* `impression`, `hide`: there without a definition, until one replaces it */
+    int64_t quota_ms[QUOTA_KIND_COUNT];       /* periods, aligned to the epoch; 0: there is none */
+    uint32_t quota_maximum[QUOTA_KIND_COUNT]; /* events that count in one; 0: there is none */
+    field_id trust_field;                     /* the user's FLOAT that is multiplied by */
+    bool trusts;
+    bool is_limited;  /* any of these: what an event weighs is to be decided */
+    bool is_weighted; /* SUBLINEAR or TRUST: that may be less than a whole event */
+    bool builtin;     /* `impression`, `hide`: there without a definition, until one replaces it */
 };
 
 struct relation {

@@ -8,6 +8,8 @@
  *
  *   count      C in (T-W, T], the oldest bucket by its share in the window (window.c)
  *
+ *              of a signal with SUBLINEAR or TRUST, C is what its events weigh: S
+ *
  *   mean       (S + n m) / (C + n): Bayesian mean, a prior of strength n and mean m
  *
  *   ratio      (x + n m) / (y + n): the mean of a Beta posterior, likewise
@@ -49,6 +51,19 @@ struct bound_feature {
     double prior, prior_mean;
 };
 
+/* All that was ever counted. */
+static double counted(const struct layout *layout, int64_t count, __int128 sum)
+{
+    return layout->is_weighted ? (double)sum * UNIT : (double)count;
+}
+
+static double counted_of(const struct signal_table *table, struct held held)
+{
+    if (!held_any(held)) return 0;
+    if (!table->layout.is_weighted) return (double)held_count(held);
+    return counted(&table->layout, 0, held_sum(held, &table->layout));
+}
+
 /* Counts and sums as a ranking takes them. */
 struct window_value {
     double count, sum;
@@ -65,9 +80,11 @@ static struct window_value read_window(struct held held, const struct layout *la
                                        const struct bound_window *window)
 {
     struct window_reading reading = held_window(held, layout, window->ring, &window->at);
+    double count = (double)reading.count - (double)reading.tail_count * reading.tail_outside;
+    double sum = ((double)reading.sum - (double)reading.tail_sum * reading.tail_outside) * UNIT;
     return (struct window_value){
-        .count = (double)reading.count - (double)reading.tail_count * reading.tail_outside,
-        .sum = ((double)reading.sum - (double)reading.tail_sum * reading.tail_outside) * UNIT,
+        .count = layout->is_weighted ? sum : count,
+        .sum = sum,
         .minimum = reading.minimum,
         .maximum = reading.maximum,
     };
@@ -79,7 +96,7 @@ static struct window_value read_slot(const struct bound_feature *bound, struct h
     const struct layout *layout = &bound->table->layout;
     if (bound->feature->slot != WINDOW_ALL) return read_window(held, layout, &bound->window);
     return (struct window_value){
-        .count = (double)held_count(held),
+        .count = counted_of(bound->table, held),
         .sum = (double)held_sum(held, layout) * UNIT,
         .minimum = held_minimum(held, layout),
         .maximum = held_maximum(held, layout),
@@ -180,8 +197,8 @@ static bool read_one(const struct bound_feature *bound, ordinal entity, double *
         return true;
     case FEATURE_RATIO: {
         struct held of = table_find(bound->denominator, entity);
-        return smoothed(bound, any ? (double)held_count(held) : 0,
-                        held_any(of) ? (double)held_count(of) : 0, value);
+        return smoothed(bound, counted_of(bound->table, held), counted_of(bound->denominator, of),
+                        value);
     }
     }
     return false;
@@ -192,9 +209,11 @@ static double global_mean(const struct bound_feature *bound)
 {
     const struct signal_table *table = bound->table;
     bool is_ratio = bound->feature->op == FEATURE_RATIO;
-    double amount = is_ratio ? (double)table->count : (double)table->sum * UNIT;
-    int64_t of = is_ratio ? bound->denominator->count : table->count;
-    return of > 0 ? amount / (double)of : 0;
+    const struct signal_table *divisor = is_ratio ? bound->denominator : table;
+    double amount =
+        is_ratio ? counted(&table->layout, table->count, table->sum) : (double)table->sum * UNIT;
+    double of = counted(&divisor->layout, divisor->count, divisor->sum);
+    return of > 0 ? amount / of : 0;
 }
 
 /* Is there such a half-life or window?  Not in records that are older than its definition. */

@@ -24,6 +24,7 @@ void layout_init(struct layout *layout, const struct signal *signal)
     layout->kind = signal->kind;
     layout->keeps_extremes = signal->values == SIGNAL_VALUE_MIN_MAX;
     layout->is_state = signal->unique_per_user;
+    layout->is_weighted = signal->is_weighted;
     layout->decay_count = signal->half_life_count;
     for (uint32_t i = 0; i < signal->half_life_count; i++) {
         layout->decays[i] = decay_of(signal->half_life_ms[i], signal->lateness_ms);

@@ -16,6 +16,8 @@ struct layout {
     enum entity_kind kind;
     bool keeps_extremes;
     bool is_state; /* UNIQUE PER USER: exempt from lateness, since it can be taken back any time */
+    bool is_weighted; /* events may weigh less than 1: what counts of them is the sum, not the count
+                       */
     uint32_t decay_count;
     struct decay decays[LIMIT_HALF_LIVES];
     double lambda[LIMIT_HALF_LIVES]; /* per second */

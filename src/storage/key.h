@@ -9,6 +9,7 @@
 enum key_tag {
     TAG_BEHAVIOUR = 'b', /* what a user did: under the user */
     TAG_ENTITY = 'e',    /* the entity itself: ordinal, fields, embeddings */
+    TAG_QUOTA = 'q',     /* how much of a user counted: under the user */
     TAG_EDGE = 'r',      /* an edge: under its from-entity */
     TAG_LEDGER = 's',    /* a signal's ledger */
     TAG_TREND = 't'      /* what trends: a held peak */
@@ -50,6 +51,7 @@ struct key_range key_range_of_tag(uint64_t id, enum key_tag tag, struct key_boun
 #define KEY_MAX_AGE       KEY_TEXT("retain_log_max_age_ms")
 #define KEY_UUID          KEY_TEXT("uuid")
 #define KEY_CURSORS       KEY_TEXT("cursors")
+#define KEY_CAPPED        KEY_TEXT("capped")
 #define KEY_SCHEMA_PREFIX "schema/"
 #define KEY_FORGET_PREFIX "forget/" /* users whose rows are gone, and maybe not all their bytes */
 #define KEY_COUNT_PREFIX  "count/"  /* of a kind's ordinals */

@@ -43,7 +43,9 @@ static const char *const workload_definitions[] = {
     "DEFINE FIELD year ON item INTEGER",
     ("DEFINE SIGNAL view ON item HALF LIFE 1h, 24h WINDOWS 1h, 24h VELOCITY 1h TRENDING HALF "
      "LIFE 2h VALUE sum ALLOW UNKNOWN"),
-    "DEFINE SIGNAL like ON item HALF LIFE 7d WINDOWS 24h UNIQUE PER USER POSITIVE ALLOW UNKNOWN",
+    /* With quotas that are counted, and that nobody reaches. */
+    ("DEFINE SIGNAL like ON item HALF LIFE 7d WINDOWS 24h UNIQUE PER USER POSITIVE ALLOW UNKNOWN "
+     "CAP 1000000 PER USER PER item PER 1h, 1000000 PER USER PER 24h"),
     "DEFINE RELATION follows FROM user TO creator",
 };
 

@@ -18,7 +18,7 @@
 enum { WORKLOAD_PARTS = 4, WORKLOAD_RESEND_BACK = 48, WORKLOAD_TEXT_BYTES = 600 };
 
 /* In the order of their definition, which gives them their ids. */
-enum { TITLE, GENRE, TAGS, YEAR, RATING, IS_LIVE, PUBLISHED, MADE_BY, NAME_OF_USER };
+enum { TITLE, GENRE, TAGS, YEAR, RATING, IS_LIVE, PUBLISHED, MADE_BY, NAME_OF_USER, TRUST };
 enum { WATCH = 2, LIKED, SKIP, RATE, VISIT, POKE, SHARED };
 enum { FOLLOWS, BLOCKS, SAVED };
 
@@ -32,15 +32,19 @@ static const char *const workload_definitions[] = {
     "DEFINE FIELD published ON item TIMESTAMP",
     "DEFINE FIELD made_by ON item REFERENCES creator",
     "DEFINE FIELD name ON user KEYWORD",
+    "DEFINE FIELD trust ON user FLOAT",
     "DEFINE EMBEDDING content ON item DIMENSIONS 4",
     "DEFINE SIGNAL watch ON item HALF LIFE 1h, 24h WINDOWS 1h, 24h, 7d VELOCITY 1h VALUE MIN MAX "
     "POSITIVE FROM 0.5 NEGATIVE BELOW 0.1",
-    "DEFINE SIGNAL liked ON item HALF LIFE 7d WINDOWS 24h UNIQUE PER USER POSITIVE",
-    "DEFINE SIGNAL skip ON item HALF LIFE 24h NEGATIVE LATENESS 7d",
+    "DEFINE SIGNAL liked ON item HALF LIFE 7d WINDOWS 24h UNIQUE PER USER POSITIVE "
+    "CAP 6 PER USER PER 1h TRUST user.trust",
+    "DEFINE SIGNAL skip ON item HALF LIFE 24h NEGATIVE LATENESS 7d SUBLINEAR PER 6h TRUST "
+    "user.trust",
     "DEFINE SIGNAL rate ON item HALF LIFE 24h VALUE UNIQUE PER USER POSITIVE FROM 4 NEGATIVE "
     "BELOW 2",
-    "DEFINE SIGNAL visit ON creator HALF LIFE 1h WINDOWS 1h ALLOW UNKNOWN",
-    "DEFINE SIGNAL poke ON user HALF LIFE 1h UNIQUE PER USER",
+    "DEFINE SIGNAL visit ON creator HALF LIFE 1h WINDOWS 1h ALLOW UNKNOWN CAP 1 PER USER PER "
+    "creator PER 1h, 4 PER USER PER 1h",
+    "DEFINE SIGNAL poke ON user HALF LIFE 1h UNIQUE PER USER CAP 2 PER USER PER user PER 24h",
     "DEFINE SIGNAL shared ON item WINDOWS 30d ALLOW UNKNOWN LATENESS 1h",
     "DEFINE RELATION follows FROM user TO creator",
     "DEFINE RELATION blocks FROM user TO creator EXCLUDING",
@@ -193,8 +197,11 @@ static inline void workload_put(struct workload *workload, struct event *event,
         event->fields[0].field = NAME_OF_USER;
         event->fields[0].value.type = VALUE_TEXT;
         event->fields[0].value.text = slice_of_text(choose_one_in(choices, 2) ? "Ann" : "Bo");
+        event->fields[1].field = TRUST;
+        event->fields[1].value.type = VALUE_FLOAT;
+        event->fields[1].value.number = (double)(workload->index % 9) / 8;
         change->put.fields = event->fields;
-        change->put.field_count = 1;
+        change->put.field_count = 1 + workload->index % 2;
     } else {
         workload_fields(workload, event, &change->put, patch);
     }
