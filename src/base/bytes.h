@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 
+#include <endian.h>
 #include <string.h>
 
 /* A run of bytes that somebody else owns. */
@@ -78,14 +79,57 @@ __int128 cursor_signed128(struct cursor *cursor);
 struct slice cursor_bytes(struct cursor *cursor, size_t bytes);
 struct slice cursor_string(struct cursor *cursor);
 
-/* Plain loads and stores for fixed layouts. */
-void store_u16(uint8_t *at, uint16_t value);
-void store_u32(uint8_t *at, uint32_t value);
-void store_u64(uint8_t *at, uint64_t value);
-void store_u64_be(uint8_t *at, uint64_t value);
-uint16_t load_u16(const uint8_t *at);
-uint32_t load_u32(const uint8_t *at);
-uint64_t load_u64(const uint8_t *at);
-uint64_t load_u64_be(const uint8_t *at);
+/* Plain loads and stores for fixed layouts: little-endian but for _be. */
+static inline void store_u16(uint8_t *at, uint16_t value)
+{
+    value = htole16(value);
+    memcpy(at, &value, sizeof value);
+}
+
+static inline void store_u32(uint8_t *at, uint32_t value)
+{
+    value = htole32(value);
+    memcpy(at, &value, sizeof value);
+}
+
+static inline void store_u64(uint8_t *at, uint64_t value)
+{
+    value = htole64(value);
+    memcpy(at, &value, sizeof value);
+}
+
+static inline void store_u64_be(uint8_t *at, uint64_t value)
+{
+    value = htobe64(value);
+    memcpy(at, &value, sizeof value);
+}
+
+static inline uint16_t load_u16(const uint8_t *at)
+{
+    uint16_t value;
+    memcpy(&value, at, sizeof value);
+    return le16toh(value);
+}
+
+static inline uint32_t load_u32(const uint8_t *at)
+{
+    uint32_t value;
+    memcpy(&value, at, sizeof value);
+    return le32toh(value);
+}
+
+static inline uint64_t load_u64(const uint8_t *at)
+{
+    uint64_t value;
+    memcpy(&value, at, sizeof value);
+    return le64toh(value);
+}
+
+static inline uint64_t load_u64_be(const uint8_t *at)
+{
+    uint64_t value;
+    memcpy(&value, at, sizeof value);
+    return be64toh(value);
+}
 
 #endif

@@ -2,14 +2,6 @@
 
 #include "base/bytes.h"
 
-uint64_t hash_u64(uint64_t value)
-{
-    value += 0x9e3779b97f4a7c15u;
-    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
-    value = (value ^ (value >> 27)) * 0x94d049bb133111ebu;
-    return value ^ (value >> 31);
-}
-
 uint64_t hash_bytes(const void *data, size_t bytes)
 {
     const uint8_t *at = data;

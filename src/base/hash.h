@@ -6,7 +6,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-uint64_t hash_u64(uint64_t value);                   /* splitmix64's finaliser */
+/* splitmix64's finaliser */
+static inline uint64_t hash_u64(uint64_t value)
+{
+    value += 0x9e3779b97f4a7c15u;
+    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
+    value = (value ^ (value >> 27)) * 0x94d049bb133111ebu;
+    return value ^ (value >> 31);
+}
+
 uint64_t hash_bytes(const void *data, size_t bytes); /* 64 bits over any bytes */
 
 #endif

@@ -116,6 +116,25 @@ out:
     return code;
 }
 
+enum code disk_write_zeros(struct disk_file *file, uint64_t offset, uint64_t bytes,
+                           struct error *error)
+{
+    static _Alignas(DISK_BLOCK_BYTES)
+        uint8_t zeros[1 << 20]; /* const, it would be in the program */
+    assert(offset <= INT64_MAX - bytes);
+    assert(offset % DISK_BLOCK_BYTES == 0 && bytes % DISK_BLOCK_BYTES == 0);
+    const struct disk_operations *operations = file->disk->operations;
+    enum code code = check_writable(file, error);
+    while (code == CODE_OK && bytes > 0) {
+        size_t part = bytes < sizeof zeros ? (size_t)bytes : sizeof zeros;
+        code = operations->write_direct ? operations->write_direct(file, offset, zeros, part, error)
+                                        : operations->write(file, offset, zeros, part, error);
+        offset += part;
+        bytes -= part;
+    }
+    return code;
+}
+
 enum code disk_sync(struct disk_file *file, struct error *error)
 {
     enum code code;

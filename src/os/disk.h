@@ -15,7 +15,8 @@
 
 #include "base/memory.h"
 
-#define DISK_PATH_BYTES 256
+#define DISK_PATH_BYTES  256
+#define DISK_BLOCK_BYTES 4096
 
 enum disk_access { DISK_READ_ONLY, DISK_READ_WRITE };
 
@@ -48,6 +49,8 @@ struct disk_operations {
                       struct error *error); /* *bytes: wanted, then read */
     enum code (*write)(struct disk_file *file, uint64_t offset, const void *data, size_t bytes,
                        struct error *error);
+    enum code (*write_direct)(struct disk_file *file, uint64_t offset, const void *data,
+                              size_t bytes, struct error *error); /* NULL: write is called */
     enum code (*sync)(struct disk_file *file, struct error *error);
     enum code (*size)(struct disk_file *file, uint64_t *bytes, struct error *error);
     enum code (*truncate)(struct disk_file *file, uint64_t bytes, struct error *error);
@@ -96,6 +99,11 @@ MUST_USE enum code disk_read(struct disk_file *file, uint64_t offset, void *buff
  * may be old, new or mixed, and the file may have grown by a part. */
 MUST_USE enum code disk_write(struct disk_file *file, uint64_t offset, const void *data,
                               size_t bytes, struct error *error);
+/* As disk_write of zeros, for many of them: where the disk can, they do not pass its cache.
+ * Nothing else uses these bytes meanwhile, and the file still has the name it was opened by.
+ * offset, bytes: multiples of DISK_BLOCK_BYTES. */
+MUST_USE enum code disk_write_zeros(struct disk_file *file, uint64_t offset, uint64_t bytes,
+                                    struct error *error);
 /* Makes bytes and size durable.  A failure is final: what was not written may already count as
  * clean in the system's cache, so every later write, truncation or sync through this handle gives
  * CODE_FAILED. */

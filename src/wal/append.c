@@ -95,8 +95,10 @@ static enum code call_check(const struct wal *wal, const struct call *call, stru
  * repeats within the call. */
 static void call_find_duplicates(const struct wal *wal, struct call *call)
 {
+    enum { AHEAD = 8 };
     for (size_t i = 0; i < call->count; i++) {
         const struct wal_record *record = &call->records[i];
+        if (i + AHEAD < call->count) dedup_prefetch(&wal->dedup, record[AHEAD].identity);
         uint64_t lsn = 0;
         if (!(record->flags & WAL_ENTRY_NO_DEDUPE) && call->copied_lsn == 0)
             lsn = dedup_find(&wal->dedup, record->identity);

@@ -103,6 +103,18 @@ bool dedup_reserve(struct dedup *dedup, size_t count)
     return room_of(next->capacity) >= count || generation_reserve(dedup, next, next->held + count);
 }
 
+void dedup_prefetch(const struct dedup *dedup, const uint8_t identity[WAL_IDENTITY_BYTES])
+{
+    uint64_t hash = hash_of(dedup, identity);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct dedup_generation *generation = &dedup->generations[i];
+        if (generation->capacity == 0) continue;
+        size_t at = (size_t)hash & (generation->capacity - 1);
+        __builtin_prefetch(&generation->tags[at], 1);
+        if (i == dedup->current) __builtin_prefetch(&generation->slots[at], 1);
+    }
+}
+
 uint64_t dedup_find(const struct dedup *dedup, const uint8_t identity[WAL_IDENTITY_BYTES])
 {
     uint64_t hash = hash_of(dedup, identity);

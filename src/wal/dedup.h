@@ -51,6 +51,8 @@ void dedup_init(struct dedup *dedup, struct memory *memory, uint64_t count_limit
 void dedup_release(struct dedup *dedup);
 /* Makes room for `count` inserts with any frame borders between them; false on no memory. */
 MUST_USE bool dedup_reserve(struct dedup *dedup, size_t count);
+/* Fetches what finding and inserting it will look at: for calls of many. */
+void dedup_prefetch(const struct dedup *dedup, const uint8_t identity[WAL_IDENTITY_BYTES]);
 /* The LSN of the original, or 0. */
 uint64_t dedup_find(const struct dedup *dedup, const uint8_t identity[WAL_IDENTITY_BYTES]);
 /* A frame of entries begins: before its first insert. */

@@ -119,8 +119,7 @@ static enum code make_segment(const struct scan *scan, size_t cut, struct recove
     enum code code;
     segment_path(path, scan->directory, header->number, false);
     segment_path(temporary, scan->directory, header->number, !named);
-    TRY(segment_file_create(scan->disk, scan->memory, temporary, header->segment_bytes,
-                            &segment->file, error));
+    TRY(segment_file_create(scan->disk, temporary, header->segment_bytes, &segment->file, error));
     TRY(write_header(scan, segment, error));
     if (named) TRY(disk_sync_directory(scan->disk, scan->directory, error));
     TRY(rewrite_tail(scan, cut, segment, error));

@@ -21,7 +21,6 @@
 #include <stdio.h>
 
 #define READ_AHEAD_BYTES ((size_t)256 << 10)
-#define ZEROS_BYTES      ((uint64_t)1 << 20)
 
 static const char magic[8] = {'T', 'I', 'D', 'A', 'L', 'W', 'A', 'L'};
 
@@ -140,28 +139,12 @@ static enum code create_anew(struct disk *disk, const char *path, struct disk_fi
     return code == CODE_OK ? disk_create(disk, path, file, error) : code;
 }
 
-enum code segment_file_extend(struct disk_file *file, struct memory *memory, uint64_t from,
-                              uint64_t to, struct error *error)
-{
-    enum code code = CODE_OK;
-    size_t zeros_bytes = (size_t)(to - from < ZEROS_BYTES ? to - from : ZEROS_BYTES);
-    uint8_t *zeros = memory_allocate_zeroed(memory, zeros_bytes);
-    if (!zeros) return error_no_memory(error, AREA_WAL, zeros_bytes);
-    for (uint64_t at = from; at < to; at += zeros_bytes) {
-        size_t part = to - at < zeros_bytes ? (size_t)(to - at) : zeros_bytes;
-        TRY(disk_write(file, at, zeros, part, error));
-    }
-out:
-    memory_free(memory, zeros, zeros_bytes);
-    return code;
-}
-
-enum code segment_file_create(struct disk *disk, struct memory *memory, const char *path,
-                              uint64_t bytes, struct disk_file **file, struct error *error)
+enum code segment_file_create(struct disk *disk, const char *path, uint64_t bytes,
+                              struct disk_file **file, struct error *error)
 {
     *file = NULL;
     enum code code = create_anew(disk, path, file, error);
-    if (code == CODE_OK) code = segment_file_extend(*file, memory, 0, bytes, error);
+    if (code == CODE_OK) code = disk_write_zeros(*file, 0, bytes, error);
     if (code != CODE_OK && *file) {
         struct error ignored;
         disk_close(*file);

@@ -38,12 +38,8 @@ enum segment_name { SEGMENT_NAME_OTHER, SEGMENT_NAME_WAL, SEGMENT_NAME_TEMPORARY
 enum segment_name segment_name_parse(const char *name, uint64_t *number);
 
 /* Makes a file of `bytes` zeros at `path` (over one that exists) and syncs nothing. */
-MUST_USE enum code segment_file_create(struct disk *disk, struct memory *memory, const char *path,
-                                       uint64_t bytes, struct disk_file **file,
-                                       struct error *error);
-/* Zeros from `from` to `to`, which is more. */
-MUST_USE enum code segment_file_extend(struct disk_file *file, struct memory *memory, uint64_t from,
-                                       uint64_t to, struct error *error);
+MUST_USE enum code segment_file_create(struct disk *disk, const char *path, uint64_t bytes,
+                                       struct disk_file **file, struct error *error);
 
 /* Bytes of a segment, read ahead; from a file, or from memory. */
 struct segment_reader {

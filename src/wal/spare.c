@@ -64,9 +64,9 @@ static enum code spare_extend(struct wal *wal, struct spare *spare, uint64_t *fi
     enum code code;
     if (from == 0) {
         segment_path(path, wal->directory, spare->number, true);
-        TRY(segment_file_create(wal->disk, wal->memory, path, to, &spare->file, error));
+        TRY(segment_file_create(wal->disk, path, to, &spare->file, error));
     } else {
-        TRY(segment_file_extend(spare->file, wal->memory, from, to, error));
+        TRY(disk_write_zeros(spare->file, from, to - from, error));
     }
     TRY(disk_sync(spare->file, error));
     *filled_bytes = to;
