@@ -102,7 +102,19 @@ static bool model_is_empty(const struct model *model, int i)
 
 /* --- one operation, on a disk and on the model --- */
 
-enum kind { CREATE, WRITE, TRUNCATE, RENAME, REMOVE, MAKE_DIRECTORY, READ, LIST, EXISTS, KINDS };
+enum kind {
+    CREATE,
+    WRITE,
+    WRITE_ZEROS,
+    TRUNCATE,
+    RENAME,
+    REMOVE,
+    MAKE_DIRECTORY,
+    READ,
+    LIST,
+    EXISTS,
+    KINDS
+};
 
 struct step {
     enum kind kind;
@@ -135,6 +147,8 @@ static enum code do_with_file(struct disk *disk, const struct step *step, const 
         memset(outcome->data, step->fill, step->bytes);
         TRY(disk_write(file, step->offset, outcome->data, step->bytes, error));
         if (step->fill % 4 == 0) TRY(disk_sync(file, error));
+    } else if (step->kind == WRITE_ZEROS) {
+        TRY(disk_write_zeros(file, step->offset, step->bytes, error));
     } else if (step->kind == TRUNCATE) {
         TRY(disk_truncate(file, step->offset, error));
     } else if (step->kind == READ) {
@@ -246,6 +260,7 @@ static void do_on_model(struct model *model, const struct step *step, struct out
         }
         break;
     case WRITE:
+    case WRITE_ZEROS:
         code = model_find_file(model, step->at);
         if (code != CODE_OK || step->bytes == 0) break;
         memset(entry->data + step->offset, step->fill, step->bytes);
@@ -301,6 +316,11 @@ static struct step draw_step(struct choices *choices)
         choices, MODEL_FILE_BYTES - step.offset < 9000 ? MODEL_FILE_BYTES - step.offset : 9000);
     step.fill = (uint8_t)choose(choices, 255); /* zeros are a case of their own */
     if (choose_one_in(choices, 4)) step.fill = 0;
+    if (step.kind == WRITE_ZEROS) {
+        step.offset = page;
+        step.bytes -= step.bytes % DISK_BLOCK_BYTES;
+        step.fill = 0;
+    }
     return step;
 }
 
