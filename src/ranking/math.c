@@ -1,10 +1,10 @@
 /* log2: x = m 2^e with m in [sqrt 1/2, sqrt 2); ln m = 2 artanh s, s = (m - 1)/(m + 1), by its
  * series 2 (s + s^3/3 + s^5/5 + ...).  |s| <= 0.1716, so the first term left out, s^23/23, is below
- * 1e-18. exp2: a whole part by exponent bits, a fraction by table and polynomial (signals/decay.c).
+ * 1e-18. exp2: a whole part by exponent bits, a fraction by table and polynomial (base/decay.c).
  */
 #include "ranking/math.h"
 
-#include "signals/decay.h"
+#include "base/decay.h"
 
 #include <assert.h>
 #include <float.h>

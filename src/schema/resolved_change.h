@@ -3,16 +3,10 @@
 #ifndef TIDAL_SCHEMA_RESOLVED_CHANGE_H
 #define TIDAL_SCHEMA_RESOLVED_CHANGE_H
 
+#include "base/decay.h"
 #include "schema/change.h"
 
 enum polarity { POLARITY_NEUTRAL, POLARITY_POSITIVE, POLARITY_NEGATIVE };
-
-/* One addition to, or removal from, a ledger. */
-struct contribution {
-    int64_t time_ms;
-    int64_t value; /* fixed point */
-    int sign;      /* +1 or -1 */
-};
 
 enum { EVENT_WEIGHT_ONE = 256 };
 

@@ -1,6 +1,6 @@
 /* The ledger: for each entity and signal, what has been counted.
  *
- * A fold over SIGNAL changes.  A record holds decayed sums (signals/decay.h), buckets of the
+ * A fold over SIGNAL changes.  A record holds decayed sums (base/decay.h), buckets of the
  * declared windows, and all-time totals.  For occurrence signals a record depends only on the set
  * of its events, not on the order in which they came, as long as none is late.
  *

@@ -5,8 +5,9 @@
 #ifndef TIDAL_SIGNALS_RECORD_H
 #define TIDAL_SIGNALS_RECORD_H
 
+#include "base/decay.h"
+#include "schema/resolved_change.h"
 #include "schema/schema.h"
-#include "signals/decay.h"
 #include "signals/window.h"
 
 enum { RING_MAXIMUM = 3 };

@@ -2,7 +2,7 @@
 #ifndef TIDAL_SIGNALS_TRENDING_PRIVATE_H
 #define TIDAL_SIGNALS_TRENDING_PRIVATE_H
 
-#include "signals/decay.h"
+#include "base/decay.h"
 #include "signals/trending.h"
 
 enum {

@@ -3,7 +3,8 @@
 #ifndef TIDAL_SIGNALS_WINDOW_H
 #define TIDAL_SIGNALS_WINDOW_H
 
-#include "signals/decay.h"
+#include "base/decay.h"
+#include "schema/resolved_change.h"
 
 /* In a ring: 366 days, 12 days of hours or 12 hours of 5 minutes, and the ends. */
 enum { RING_BUCKETS_MAXIMUM = 512 };

@@ -1,4 +1,4 @@
-#include "signals/decay.h"
+#include "base/decay.h"
 
 #include "base/choices.h"
 #include "harness/test.h"

@@ -1,9 +1,9 @@
 /* Decayed sums in integers (epoch-aligned forward decay); decay.c has the algorithm and its proof.
  * Pure. */
-#ifndef TIDAL_SIGNALS_DECAY_H
-#define TIDAL_SIGNALS_DECAY_H
+#ifndef TIDAL_BASE_DECAY_H
+#define TIDAL_BASE_DECAY_H
 
-#include "schema/resolved_change.h"
+#include "base/error.h"
 
 #include <assert.h>
 
@@ -12,6 +12,13 @@ enum {
     DECAY_VALUE_BITS = 16,    /* values are in units of 2^-16 */
     DECAY_SPARE_BITS_MAXIMUM = 60,
     DECAY_SUM_BITS = 126 /* a sum stays within +-2^126 */
+};
+
+/* One addition to, or removal from, what is counted. */
+struct contribution {
+    int64_t time_ms;
+    int64_t value; /* fixed point */
+    int sign;      /* +1 or -1 */
 };
 
 /* A sum of contributions, in units of 2^(epoch - DECAY_MANTISSA_BITS - spare bits). */

@@ -36,7 +36,7 @@
  *
  * A sum stays within +-2^126: room for 4096 events of the largest value (2^31) in one epoch at
  * Z = 60; beyond that it stays at its bound, and what follows depends on the order. */
-#include "signals/decay.h"
+#include "base/decay.h"
 
 #include <assert.h>
 #include <float.h>
