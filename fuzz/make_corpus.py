@@ -46,6 +46,7 @@ STATEMENTS = {
                             "USER PER 24h SUBLINEAR PER 24h TRUST user.trust",
     "define_relation": "DEFINE RELATION mutes FROM user TO creator EXCLUDING",
     "define_context": "DEFINE CONTEXT hour INTEGER",
+    "define_exposure": "DEFINE EXPOSURE ON item.creator HALF LIFE 6h;",
     "define_profile": "DEFINE PROFILE for_you VERSION 3 AS FROM newest(100), trending(view, 1h, "
                       "50), related(user follows creator, 20) SCORE 2 * velocity(view, 1h) - "
                       "0.5 * age(item.published) TIMES freshness(item.published, 7d) EXCLUDE "
@@ -89,6 +90,10 @@ QUESTIONS = {
              "saturate(count(view), 3)",
     "user": "RETRIEVE items FOR USER 1 FROM related(user follows creator, 20), newest(20) SCORE "
             "affinity(user, item.genre) + 0.5 * related(user follows creator) - if(seen(7d), 1, 0)",
+    "personal": "RETRIEVE items FOR USER 1 FROM all SCORE "
+                "affinity(user, item.tags, 5h) - exposure(user, item.creator) - exposure(user, "
+                "item.tags) / 3 + since(user, like) TIMES 1 / (1 + times_seen(user) + "
+                "coalesce(last_seen(user), 0)) WHERE last(user, hide) IS MISSING",
     "math": "RETRIEVE items FROM all SCORE log(max(1, item.year)) + sqrt(abs(item.rating)) + "
             "pow(2, clamp(item.rating, -1, 3)) + min(1, 2) * max(3, item.year) / 7",
     "gates": "RETRIEVE items FOR USER 2 FROM all EXCLUDE seen(30d), blocked, hidden DIVERSIFY max "
@@ -230,6 +235,8 @@ def quota_row(counters, newest=1700000000000):
     return out
 
 
+EXPOSURE = bytes([1, 2]) + struct.pack("<Q", 2) + signed(1700000000000) + signed(1 << 83) + \
+    struct.pack("<Q", 2**64 - 1) + signed(1600000000000) + signed(7)
 EDGE = bytes([1]) + struct.pack("<f", 0.5) + signed(1700000000000)
 
 
@@ -274,6 +281,11 @@ ROWS = {
                                                       (5, 1, None, 2**63 - 1, 1000)], -2**63)),
     "quotas_beyond_the_cap": b"\x10" + row(1, 2, b"", quota_row([(5, 0, 9, 472222, 4)])),
     "quotas_of_another_signal": b"\x10" + row(1, 2, b"", quota_row([(2, 0, 9, 472222, 1)])),
+    "exposure": b"\x20" + row(1, 1, b"\x00\x07", EXPOSURE) + row(1, 2, b"\x00\x07", bytes(
+        [1, 1]) + struct.pack("<Q", 9) + signed(5) + signed(0)),
+    "exposure_full": b"\x20" + row(1, 2, b"\x00\x07", bytes([1, 32]) + b"".join(struct.pack(
+        "<Q", topic) + signed(1700000000000 - topic) + signed(2**126) for topic in range(32))),
+    "exposure_of_no_field": b"\x20" + row(1, 1, b"\x00\x01", EXPOSURE),
     "newer_version": b"\x02" + row(1, 1, edge_suffix(0, 2), b"\x02" + EDGE[1:]),
 }
 

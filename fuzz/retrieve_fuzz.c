@@ -43,6 +43,8 @@ static void fill(tidal_db *db)
         "DEFINE FIELD published ON item TIMESTAMP",
         "DEFINE FIELD creator ON item REFERENCES creator",
         "DEFINE FIELD country ON user KEYWORD",
+        "DEFINE EXPOSURE ON item.creator HALF LIFE 6h",
+        "DEFINE EXPOSURE ON item.tags HALF LIFE 1h",
         "DEFINE EMBEDDING look ON item DIMENSIONS 2 METRIC cosine",
         "DEFINE SIGNAL view ON item HALF LIFE 1h, 24h WINDOWS 1h, 24h, 7d VELOCITY 1h, 24h",
         "DEFINE SIGNAL like ON item HALF LIFE 7d WINDOWS 24h UNIQUE PER USER POSITIVE",
@@ -73,6 +75,8 @@ static void fill(tidal_db *db)
         must_run(db, text);
         snprintf(text, sizeof text, "SIGNAL vote ON item %d BY USER %d VALUE %d", i * 3 % 40, i % 3,
                  i % 9 - 4);
+        must_run(db, text);
+        snprintf(text, sizeof text, "SIGNAL impression ON item %d BY USER %d", i * 11 % 40, i % 3);
         must_run(db, text);
     }
     must_run(db, "PUT item 77 {}");

@@ -1,10 +1,11 @@
 /* Any rows of a store, loaded into one of the folds: an error, or a fold whose invariants hold,
  * also after changes, and whose checkpoint loads again.
  *
- *   input   fold u8 (bits 0 and 1, or quotas if bit 4 is set; and, of entities, how many rows are
- *           lost: bits 2 and 3), then rows
+ *   input   fold u8 (bits 0 and 1, or quotas if bit 4 is set, or exposure if bit 5 is; and, of
+ *           entities, how many rows are lost: bits 2 and 3), then rows
  *   row     keyspace u8, id u8, suffix bytes u8, suffix, row bytes u16, row */
 #include "behaviour/behaviour.h"
+#include "behaviour/exposure.h"
 #include "behaviour/quota.h"
 #include "entities/entities.h"
 #include "fuzz/fuzz.h"
@@ -23,7 +24,9 @@ enum {
     LEDGER = 1,
     BEHAVIOUR = 3,
     QUOTAS = 4,
-    QUOTAS_BIT = 16
+    EXPOSURE = 5,
+    QUOTAS_BIT = 16,
+    EXPOSURE_BIT = 32
 };
 
 struct world {
@@ -58,6 +61,7 @@ static enum code make_fold(struct world *world)
     struct entities *entities;
     struct ledger *ledger;
     struct edges *edges;
+    struct exposure *exposure;
     switch (world->which) {
     case 0:
         return entities_create(&world->memory, &world->fold, &entities, &world->error);
@@ -68,6 +72,9 @@ static enum code make_fold(struct world *world)
     case QUOTAS:
         return quota_create(&world->memory, ordinal_of, NULL, &world->fold, &world->quota,
                             &world->error);
+    case EXPOSURE:
+        return exposure_create(&world->memory, ordinal_of, NULL, &world->fold, &exposure,
+                               &world->error);
     default:
         return behaviour_create(&world->memory, ordinal_of, NULL, &world->fold, &world->behaviour,
                                 &world->error);
@@ -91,12 +98,12 @@ static void put_counts(struct world *world, const uint32_t counts[ENTITY_KIND_CO
 static void put_rows(struct world *world, struct cursor *cursor, uint32_t lost)
 {
     uint32_t counts[ENTITY_KIND_COUNT] = {lost};
-    static const enum key_tag tags[] = {TAG_ENTITY, TAG_LEDGER, TAG_EDGE, TAG_BEHAVIOUR, TAG_QUOTA};
+    static const enum key_tag tags[] = {TAG_ENTITY,    TAG_LEDGER, TAG_EDGE,
+                                        TAG_BEHAVIOUR, TAG_QUOTA,  TAG_EXPOSURE};
     while (cursor_left(cursor) > 0) {
         enum keyspace keyspace = (enum keyspace)(cursor_u8(cursor) % ENTITY_KIND_COUNT);
         bool is_total = world->which == QUOTAS && keyspace == KEYSPACE_ITEMS;
-        if (world->which == BEHAVIOUR || world->which == QUOTAS)
-            keyspace = KEYSPACE_USERS; /* nobody looks elsewhere */
+        if (world->which >= BEHAVIOUR) keyspace = KEYSPACE_USERS; /* nobody looks elsewhere */
         uint64_t id = cursor_u8(cursor);
         struct slice suffix = cursor_bytes(cursor, cursor_u8(cursor) % (SUFFIX_MAXIMUM + 1));
         size_t bytes = cursor_u16(cursor);
@@ -139,6 +146,7 @@ static bool load(struct world *world)
 
 static void apply(struct world *world, const struct change *change, ordinal subject, ordinal other)
 {
+    static const struct topic topics[] = {{7, 2}, {7, 40}}; /* of field `creator` */
     struct resolved_change resolved = {.lsn = 1,
                                        .ingest_ms = TIME_MS,
                                        .watermark_ms = TIME_MS,
@@ -152,7 +160,9 @@ static void apply(struct world *world, const struct change *change, ordinal subj
                                        .effective = true,
                                        .contributions = {{TIME_MS, SIGNAL_VALUE_ONE, 1}},
                                        .contribution_count = 1,
-                                       .weight = EVENT_WEIGHT_ONE};
+                                       .weight = EVENT_WEIGHT_ONE,
+                                       .topics = topics,
+                                       .topic_count = change->kind == CHANGE_SIGNAL ? 2 : 0};
     if (world->behaviour && change->kind == CHANGE_SIGNAL)
         behaviour_resolve(world->behaviour, &resolved);
     if (world->quota && change->kind == CHANGE_SIGNAL)
@@ -241,7 +251,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     FUZZ_CHECK(memory_store_open(&world.memory, &world.store, &world.error) == CODE_OK);
     cursor_init(&cursor, slice_of(data, bytes));
     uint8_t first = cursor_u8(&cursor);
-    world.which = first & QUOTAS_BIT ? QUOTAS : first % 4;
+    world.which = first & QUOTAS_BIT ? QUOTAS : first & EXPOSURE_BIT ? EXPOSURE : first % 4;
     put_rows(&world, &cursor, first / 4 % 4);
     load_twice(&world);
     store_close(world.store);

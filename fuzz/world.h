@@ -21,8 +21,8 @@ static inline struct definition fuzz_limited_signal(void)
     return definition;
 }
 
-/* declare_everything, an embedding `look` of three dimensions, a signal `listen` with quotas; made
- * once, and kept. */
+/* declare_everything, an embedding `look` of three dimensions, a signal `listen` with quotas,
+ * exposure by creator; made once, and kept. */
 static inline const struct schema *fuzz_schema(void)
 {
     static struct declared declared;
@@ -32,6 +32,7 @@ static inline const struct schema *fuzz_schema(void)
         must_declare(&declared, define_embedding("look", 3));
         must_declare(&declared, define_field("trust", ENTITY_USER, FIELD_FLOAT));
         must_declare(&declared, fuzz_limited_signal());
+        must_declare(&declared, define_exposure("creator", HOUR_MS));
     }
     return declared.schema;
 }

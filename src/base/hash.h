@@ -1,4 +1,5 @@
-/* Hashes for tables in memory (never for what is stored: the log uses BLAKE3).  Not keyed: a table
+/* Hashes for tables in memory, and of topics and users in rows, so what they give stays as it is
+ * (identities in the log are BLAKE3's).  Not keyed: a table
  * whose keys come from outside must bound its probe length by its load. */
 #ifndef TIDAL_BASE_HASH_H
 #define TIDAL_BASE_HASH_H

@@ -12,15 +12,16 @@
 
 size_t apply_need_bytes(struct slice payload)
 {
-    enum { PART_BYTES = 4096, BYTES_PER_BYTE = 8 };
+    enum { PART_BYTES = 8192, BYTES_PER_BYTE = 8 };
     struct cursor cursor;
     uint64_t parts = 1;
     cursor_init(&cursor, payload);
     (void)cursor_u8(&cursor); /* format */
     if (cursor_u8(&cursor) == CHANGE_TRANSACTION) parts = cursor_varint(&cursor);
     assert(parts <= CHANGE_TRANSACTION_MAXIMUM);
-    /* A first event on a new pair by a new user makes a handful of rows and may double a table;
-     * text is kept once as it is and once in a dictionary. */
+    /* A first event on a new pair by a new user makes a handful of rows and may double a table, and
+     * an impression adds up to LIMIT_EXPOSURES * TOPICS_OF_FIELD slots; text is kept once as it is
+     * and once in a dictionary. */
     return PART_BYTES * (size_t)parts + BYTES_PER_BYTE * payload.bytes;
 }
 
@@ -246,6 +247,7 @@ enum code database_read_begin(struct database *database, struct view *view, stru
                           .edges = database->edges,
                           .behaviour = database->behaviour,
                           .quota = database->quota,
+                          .exposure = database->exposure,
                           .lsn = atomic_load(&database->applied),
                           .watermark_ms = database->watermark_ms};
     return CODE_OK;

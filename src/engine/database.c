@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "behaviour/behaviour.h"
+#include "behaviour/exposure.h"
 #include "behaviour/quota.h"
 #include "entities/entities.h"
 #include "os/entropy.h"
@@ -49,6 +50,8 @@ static enum code create_folds(struct database *database, struct error *error)
     TRY(behaviour_create(memory, ordinal_of, database, &folds[FOLD_BEHAVIOUR], &database->behaviour,
                          error));
     TRY(quota_create(memory, ordinal_of, database, &folds[FOLD_QUOTA], &database->quota, error));
+    TRY(exposure_create(memory, ordinal_of, database, &folds[FOLD_EXPOSURE], &database->exposure,
+                        error));
     TRY(cursors_create(memory, &folds[FOLD_CURSORS], &database->cursors, error));
 out:
     return code;

@@ -29,6 +29,7 @@ enum fold_index {
     FOLD_EDGES,
     FOLD_BEHAVIOUR,
     FOLD_QUOTA,
+    FOLD_EXPOSURE,
     FOLD_CURSORS,
     FOLD_COUNT
 };
@@ -105,6 +106,7 @@ struct database {
     struct edges *edges;
     struct behaviour *behaviour;
     struct quota *quota;
+    struct exposure *exposure;
     struct cursors *cursors;
     int64_t watermark_ms;
     struct arena apply_arena; /* of the change being applied, and of the signals that wait */

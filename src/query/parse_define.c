@@ -1,5 +1,6 @@
-/* DEFINE FIELD | EMBEDDING | SIGNAL | RELATION | CONTEXT | PROFILE.  Nothing is judged here: zero
- * half-lives, reserved names and the like are the schema builder's, which reports all of them. */
+/* DEFINE FIELD | EMBEDDING | SIGNAL | RELATION | CONTEXT | EXPOSURE | PROFILE.  Nothing is judged
+ * here: zero half-lives, reserved names and the like are the schema builder's, which reports all of
+ * them. */
 #include "query/parser.h"
 
 #include <math.h>
@@ -221,6 +222,21 @@ out:
     return code;
 }
 
+/* ON item.creator HALF LIFE 6h */
+static enum code parse_exposure(struct parser *parser, struct exposure_definition *exposure)
+{
+    enum code code;
+    TRY(parser_expect(parser, "ON"));
+    TRY(parser_kind(parser, false, &exposure->kind));
+    TRY(parser_expect_symbol(parser, "."));
+    TRY(parser_name(parser, "a field", &exposure->field));
+    TRY(parser_expect(parser, "HALF"));
+    TRY(parser_expect(parser, "LIFE"));
+    code = parser_duration(parser, &exposure->half_life);
+out:
+    return code;
+}
+
 static enum code parse_profile(struct parser *parser, struct profile_definition *profile)
 {
     enum code code;
@@ -251,12 +267,15 @@ enum code parse_define(struct parser *parser, uint64_t start, struct definition 
     } else if (parser_accept(parser, "context")) {
         definition->kind = DEFINE_CONTEXT;
         code = parse_context(parser, &definition->context);
+    } else if (parser_accept(parser, "exposure")) {
+        definition->kind = DEFINE_EXPOSURE;
+        code = parse_exposure(parser, &definition->exposure);
     } else if (parser_accept(parser, "profile")) {
         definition->kind = DEFINE_PROFILE;
         code = parse_profile(parser, &definition->profile);
     } else {
-        code = parser_expected(parser,
-                               "FIELD, EMBEDDING, SIGNAL, RELATION, CONTEXT, PROFILE or CURSOR");
+        code = parser_expected(
+            parser, "FIELD, EMBEDDING, SIGNAL, RELATION, CONTEXT, EXPOSURE, PROFILE or CURSOR");
     }
     return code;
 }

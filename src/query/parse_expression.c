@@ -119,7 +119,7 @@ static bool find_function(struct slice name, enum expression_function *function)
 
 static enum code no_function(struct parser *parser, const struct name *name)
 {
-    static const char *const later[] = {"similarity", "model", "rank", "exposure"};
+    static const char *const later[] = {"similarity", "model", "rank"};
     const char *words[FUNCTION_COUNT_ALL];
     size_t next = 0;
     while (next < sizeof later / sizeof *later && !slice_is_word(name->text, later[next]))

@@ -227,49 +227,6 @@ static enum code compile_related(struct compiler *compiler, const struct express
     return compiler_emit(compiler, &instruction, at);
 }
 
-/* Counts, for each value of a field, the user's recent positives that have it. */
-static bool count_shares(const struct scope *scope, const struct field *field,
-                         struct id_map *shares, double *positives)
-{
-    size_t count = 0;
-    const struct behaviour_recent *recent =
-        behaviour_positives(scope->view->behaviour, scope->user, &count);
-    for (size_t i = 0; i < count; i++) {
-        size_t code_count = 0;
-        const uint32_t *codes =
-            entities_codes(scope->view->entities, field, recent[i].item, &code_count);
-        uint64_t key = 0;
-        struct value reference = {.type = VALUE_MISSING};
-        if (field->type == FIELD_REFERENCE) {
-            reference = entities_value(scope->view->entities, field, recent[i].item, NULL, 0);
-            code_count = reference.type == VALUE_REFERENCE;
-        }
-        for (size_t j = 0; j < code_count; j++) {
-            key = codes ? codes[j] : reference.reference;
-            uint64_t *share = id_map_find(shares, key);
-            if (!id_map_put(shares, key, share ? *share + 1 : 1)) return false;
-        }
-        *positives += code_count > 0;
-    }
-    return true;
-}
-
-static enum code compile_affinity(struct compiler *compiler, const struct expression *call,
-                                  uint32_t *at)
-{
-    const struct scope *scope = &compiler->program->scope;
-    struct instruction instruction = {.op = OP_AFFINITY,
-                                      .field = &scope->view->schema->fields[call->field]};
-    instruction.shares = arena_allocate(scope->arena, sizeof *instruction.shares);
-    if (!instruction.shares) return compiler_no_memory(compiler);
-    id_map_init(instruction.shares, scope->arena->memory);
-    bool ok = scope->user == ORDINAL_NONE ||
-              count_shares(scope, instruction.field, instruction.shares, &instruction.number);
-    enum code code = ok ? compiler_emit(compiler, &instruction, at) : compiler_no_memory(compiler);
-    if (code != CODE_OK) id_map_release(instruction.shares);
-    return code;
-}
-
 static enum code compile_feature(struct compiler *compiler, const struct expression *call,
                                  enum feature_op op, uint32_t *at)
 {
@@ -467,6 +424,13 @@ static enum code compile_call(struct compiler *compiler, const struct expression
         return compile_thompson(compiler, call, at);
     case FUNCTION_AFFINITY:
         return compile_affinity(compiler, call, at);
+    case FUNCTION_EXPOSURE:
+        return compile_exposure(compiler, call, at);
+    case FUNCTION_LAST:
+    case FUNCTION_SINCE:
+    case FUNCTION_TIMES_SEEN:
+    case FUNCTION_LAST_SEEN:
+        return compile_said(compiler, call, at);
     case FUNCTION_RELATED:
         return compile_related(compiler, call, at);
     case FUNCTION_SEEN:

@@ -11,12 +11,6 @@
 
 #define HOUR_MS 3600000.0
 
-struct columns {
-    struct program *program;
-    const ordinal *items;
-    size_t count;
-};
-
 static void read_constant(const struct instruction *instruction, struct columns *at)
 {
     for (size_t i = 0; i < at->count; i++) {
@@ -83,36 +77,6 @@ static void read_seen(const struct instruction *instruction, struct columns *at)
     }
 }
 
-/* Mean over the item's values of the share of the user's recent positives that have the value. */
-static void read_affinity(const struct instruction *instruction, struct columns *at)
-{
-    const struct entities *entities = at->program->scope.view->entities;
-    for (size_t i = 0; i < at->count; i++) {
-        double sum = 0;
-        size_t count = 0;
-        struct slice none;
-        if (instruction->field->type == FIELD_REFERENCE) {
-            struct value value =
-                entities_value(entities, instruction->field, at->items[i], &none, 0);
-            const uint64_t *share = value.type == VALUE_REFERENCE
-                                        ? id_map_find(instruction->shares, value.reference)
-                                        : NULL;
-            count = value.type == VALUE_REFERENCE;
-            sum = share ? (double)*share : 0;
-        } else {
-            const uint32_t *codes =
-                entities_codes(entities, instruction->field, at->items[i], &count);
-            for (size_t j = 0; j < count; j++) {
-                const uint64_t *share = id_map_find(instruction->shares, codes[j]);
-                if (share) sum += (double)*share;
-            }
-        }
-        bool known = count > 0 && instruction->number > 0;
-        instruction->values[i] = known ? sum / ((double)count * instruction->number) : 0;
-        instruction->missing[i] = !known;
-    }
-}
-
 /* A draw from the posterior Beta: which follows from the seed and the item's id. */
 static void read_thompson(const struct instruction *instruction, struct columns *at)
 {
@@ -163,8 +127,11 @@ static void read_leaf(const struct instruction *instruction, struct columns *at)
     case OP_THOMPSON:
         read_thompson(instruction, at);
         return;
+    case OP_SAID:
+        read_said(instruction, at);
+        return;
     default:
-        read_affinity(instruction, at);
+        read_weights(instruction, at);
         return;
     }
 }
@@ -322,6 +289,6 @@ void program_free(struct program *program)
         struct instruction *instruction = &program->instructions[i];
         if (instruction->matches) bitset_release(instruction->matches);
         if (instruction->unknown) bitset_release(instruction->unknown);
-        if (instruction->shares) id_map_release(instruction->shares);
+        if (instruction->weights) id_map_release(instruction->weights);
     }
 }

@@ -17,7 +17,9 @@ enum opcode {
     OP_EDGE,     /* weight of the user's edge to the item, or to what `field` refers to */
     OP_SEEN,     /* by the user, after since_ms */
     OP_THOMPSON, /* a sample of the share of `a` in `b`; earlier instructions made their columns */
-    OP_AFFINITY, /* `shares` of the user's `number` recent positives */
+    OP_SAID,     /* what the user said of the item, or how it was seen */
+    OP_AFFINITY, /* mean of the `weights` of the item's topics, divided by `number` */
+    OP_EXPOSURE, /* likewise; of keywords by hash */
 
     OP_FIRST_OF_ONE,
     OP_NEGATE = OP_FIRST_OF_ONE,
@@ -66,7 +68,8 @@ struct instruction {
     struct feature feature;
     uint64_t seed;
     struct bitset *matches, *unknown;
-    struct id_map *shares; /* code, or id of what is referred to -> positives that have it */
+    struct id_map *weights; /* topic -> bits of a double */
+    enum expression_function said;
 };
 
 /* Each takes 9 bytes an item of a batch. */
@@ -77,6 +80,13 @@ struct program {
     struct instruction *instructions;
     size_t count;
     size_t capacity;
+};
+
+/* A batch of items on its way through the instructions. */
+struct columns {
+    struct program *program;
+    const ordinal *items;
+    size_t count;
 };
 
 struct compiler {
@@ -109,6 +119,18 @@ MUST_USE enum code compile_one(struct compiler *compiler, enum opcode op,
 MUST_USE enum code compile_two(struct compiler *compiler, enum opcode op,
                                const struct expression *left, const struct expression *right,
                                uint32_t *at);
+
+/* personal.c */
+MUST_USE enum code compile_affinity(struct compiler *compiler, const struct expression *call,
+                                    uint32_t *at);
+MUST_USE enum code compile_exposure(struct compiler *compiler, const struct expression *call,
+                                    uint32_t *at);
+/* last, since, times_seen, last_seen */
+MUST_USE enum code compile_said(struct compiler *compiler, const struct expression *call,
+                                uint32_t *at);
+/* affinity, exposure */
+void read_weights(const struct instruction *instruction, struct columns *at);
+void read_said(const struct instruction *instruction, struct columns *at);
 
 /* compare.c */
 MUST_USE enum code compile_comparison(struct compiler *compiler,

@@ -11,6 +11,7 @@ struct trending;
 struct edges;
 struct behaviour;
 struct quota;
+struct exposure;
 
 struct view {
     const struct schema *schema;
@@ -21,6 +22,7 @@ struct view {
     const struct edges *edges;
     const struct behaviour *behaviour;
     const struct quota *quota;
+    const struct exposure *exposure;
     lsn lsn;
     int64_t watermark_ms; /* newest event time; INT64_MIN: no event yet */
 };

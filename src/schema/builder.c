@@ -241,6 +241,9 @@ void builder_add(struct schema *schema, const struct definition *definition,
     case DEFINE_CONTEXT:
         add_context(schema, &definition->context, violations);
         break;
+    case DEFINE_EXPOSURE:
+        builder_add_exposure(schema, &definition->exposure, violations);
+        break;
     case DEFINE_PROFILE:
         builder_add_profile(schema, &definition->profile, definition->text, violations);
         break;

@@ -131,6 +131,9 @@ void copy_definition(struct copier *copier, const struct definition *from, struc
     case DEFINE_RELATION:
         copy_name(copier, &to->relation.name);
         break;
+    case DEFINE_EXPOSURE:
+        to->exposure.field.text = copy_slice(copier, from->exposure.field.text);
+        break;
     case DEFINE_CONTEXT:
         copy_name(copier, &to->context.name);
         break;

@@ -146,6 +146,13 @@ struct ranking_definition {
     size_t cap_count;
 };
 
+/* DEFINE EXPOSURE ON item.creator HALF LIFE 6h */
+struct exposure_definition {
+    enum entity_kind kind;
+    struct name field;
+    struct duration half_life;
+};
+
 struct profile_definition {
     struct name name;
     int64_t version; /* -1: not given: one more than the newest */
@@ -158,6 +165,7 @@ enum definition_kind {
     DEFINE_SIGNAL,
     DEFINE_RELATION,
     DEFINE_CONTEXT,
+    DEFINE_EXPOSURE,
     DEFINE_PROFILE
 };
 
@@ -170,6 +178,7 @@ struct definition {
         struct signal_definition signal;
         struct relation_definition relation;
         struct context_definition context;
+        struct exposure_definition exposure;
         struct profile_definition profile;
     };
 };

@@ -56,9 +56,14 @@ enum expression_op {
     X(HIGHEST, "highest")   /* highest(signal[, window]) */                                        \
     X(WILSON, "wilson")     /* wilson(signal, signal[, z]): lower bound of their ratio */          \
     X(THOMPSON, "thompson") /* thompson(signal, signal, seed, prior n [MEAN x]): sample of it */   \
-    X(AFFINITY, "affinity") /* affinity(user, item.field) */                                       \
-    X(RELATED, "related")   /* related(user relation creator): weight of the edge, or missing */   \
-    X(SEEN, "seen")         /* seen[(age)]: boolean, the user has seen the item */                 \
+    X(AFFINITY, "affinity") /* affinity(user, item.field[, half life]) */                          \
+    X(EXPOSURE, "exposure") /* exposure(user, item.field): impressions of its topics, decayed */   \
+    X(LAST, "last")         /* last(user, signal): value of the state of user and item */          \
+    X(SINCE, "since")       /* since(user, signal): its age in hours */                            \
+    X(TIMES_SEEN, "times_seen") /* times_seen(user): how often the user has seen the item */       \
+    X(LAST_SEEN, "last_seen")   /* last_seen(user): hours since then */                            \
+    X(RELATED, "related")     /* related(user relation creator): weight of the edge, or missing */ \
+    X(SEEN, "seen")           /* seen[(age)]: boolean, the user has seen the item */               \
     X(FRESHNESS, "freshness") /* freshness(item.timestamp, half life): 2^(-age/half life) */       \
     X(AGE, "age")             /* age(item.timestamp): hours */                                     \
     X(SATURATE, "saturate")   /* saturate(x, pivot): max(x,0)/(max(x,0)+pivot) */                  \

@@ -334,24 +334,76 @@ static bool visit_user(struct checker *checker, const struct expression *call)
     return true;
 }
 
-static bool visit_affinity(struct checker *checker, struct expression *call)
+/* A field of item whose values are topics; NULL: it is none. */
+static const struct field *visit_topics(struct checker *checker, struct expression *call)
 {
     bool ok = visit_user(checker, call);
     struct expression *argument = call->operands[1];
-    if (!is_bare_name(argument)) return refuse(checker, argument, "affinity", "a field of item");
-    if (!checker_visit(checker, argument) || !ok) return false;
+    const char *by = expression_function_name(call->function);
+    if (!is_bare_name(argument)) {
+        (void)refuse(checker, argument, by, "a field of item");
+        return NULL;
+    }
+    if (!checker_visit(checker, argument) || !ok) return NULL;
     const struct field *field = &checker->schema->fields[argument->field];
-    if (field->type != FIELD_KEYWORD && field->type != FIELD_KEYWORD_LIST &&
-        field->type != FIELD_REFERENCE) {
+    if (!field_names_topics(field)) {
         violations_add(checker->violations, argument->position,
                        "use a keyword, keyword[] or reference",
-                       "affinity cannot be kept for '%.*s', of type %s",
-                       NAME_ARGUMENTS(field->name), field_type_name(field->type));
-        return false;
+                       "%s cannot be kept for '%.*s', of type %s", by, NAME_ARGUMENTS(field->name),
+                       field_type_name(field->type));
+        return NULL;
     }
     call->field = field->id;
     call->can_be_missing = true;
+    return field;
+}
+
+static bool visit_affinity(struct checker *checker, struct expression *call)
+{
+    if (!visit_topics(checker, call)) return false;
     expression_set_number(call, interval_of(0, 1));
+    return call->operand_count < 3 || positive_duration(checker, call, 2, "half-life of affinity");
+}
+
+static bool visit_exposure(struct checker *checker, struct expression *call)
+{
+    const struct field *field = visit_topics(checker, call);
+    if (!field) return false;
+    expression_set_number(call, interval_from(0));
+    if (field->exposure_half_life_ms > 0) return true;
+    char hint[HINT_BYTES];
+    snprintf(hint, sizeof hint, "DEFINE EXPOSURE ON item.%.*s HALF LIFE 6h",
+             NAME_ARGUMENTS(field->name));
+    violations_add(checker->violations, call->operands[1]->position, hint,
+                   "no exposure is kept by '%.*s'", NAME_ARGUMENTS(field->name));
+    return false;
+}
+
+/* last and since: of what a user says of an item one state is kept. */
+static bool visit_last(struct checker *checker, struct expression *call)
+{
+    if (!visit_user(checker, call)) return false;
+    const struct signal *signal = visit_signal(checker, call, 1);
+    if (!signal) return false;
+    if (!signal->unique_per_user) {
+        violations_add(checker->violations, call->operands[1]->position,
+                       "only what is UNIQUE PER USER has a state",
+                       "what a user last said with signal '%.*s' is not kept",
+                       NAME_ARGUMENTS(signal->name));
+        return false;
+    }
+    call->signal = signal->id;
+    call->can_be_missing = true;
+    expression_set_number(call,
+                          call->function == FUNCTION_LAST ? interval_all() : interval_from(0));
+    return true;
+}
+
+static bool visit_times_seen(struct checker *checker, struct expression *call)
+{
+    if (!visit_user(checker, call)) return false;
+    call->can_be_missing = call->function == FUNCTION_LAST_SEEN;
+    expression_set_number(call, interval_from(0));
     return true;
 }
 
@@ -586,7 +638,12 @@ static const struct signature signatures[] = {
     [FUNCTION_HIGHEST] = {"highest(signal, window)", 1, 2, visit_lowest},
     [FUNCTION_WILSON] = {"wilson(signal, signal, 1.96)", 2, 3, visit_wilson},
     [FUNCTION_THOMPSON] = {"thompson(signal, signal, $seed, prior 20)", 3, 3, visit_thompson},
-    [FUNCTION_AFFINITY] = {"affinity(user, item.field)", 2, 2, visit_affinity},
+    [FUNCTION_AFFINITY] = {"affinity(user, item.field, half life)", 2, 3, visit_affinity},
+    [FUNCTION_EXPOSURE] = {"exposure(user, item.field)", 2, 2, visit_exposure},
+    [FUNCTION_LAST] = {"last(user, signal)", 2, 2, visit_last},
+    [FUNCTION_SINCE] = {"since(user, signal)", 2, 2, visit_last},
+    [FUNCTION_TIMES_SEEN] = {"times_seen(user)", 1, 1, visit_times_seen},
+    [FUNCTION_LAST_SEEN] = {"last_seen(user)", 1, 1, visit_times_seen},
     [FUNCTION_RELATED] = {"related(user relation creator)", 2, 3, visit_related},
     [FUNCTION_SEEN] = {"seen(age)", 0, 1, visit_seen},
     [FUNCTION_FRESHNESS] = {"freshness(item.field, half life)", 2, 2, visit_freshness},

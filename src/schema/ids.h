@@ -22,6 +22,7 @@ enum {
     LIMIT_FIELDS = 256,
     LIMIT_EMBEDDINGS = 8,
     LIMIT_SIGNALS = 64,
+    LIMIT_EXPOSURES = 4, /* fields of item with an exposure */
     LIMIT_RELATIONS = 32,
     LIMIT_CONTEXTS = 32,
     LIMIT_HALF_LIVES = 8,

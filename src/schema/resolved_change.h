@@ -9,6 +9,13 @@
 enum polarity { POLARITY_NEUTRAL, POLARITY_POSITIVE, POLARITY_NEGATIVE };
 
 enum { EVENT_WEIGHT_ONE = 256 };
+/* What an item is about: a value of one of its fields. */
+struct topic {
+    field_id field;
+    uint64_t value; /* id of what it refers to, or hash_bytes of the keyword */
+};
+
+enum { TOPICS_OF_FIELD = 8 }; /* of a keyword[]: the first ones */
 
 struct resolved_change {
     lsn lsn;
@@ -33,6 +40,10 @@ struct resolved_change {
     enum polarity polarity;
     struct contribution contributions[2]; /* a state that changes its value: - old, + new */
     size_t contribution_count;
+    /* An impression by a user: the item's topics as they are now, of fields with an exposure,
+     * distinct; lent as `change` is. */
+    const struct topic *topics;
+    size_t topic_count;
 };
 
 #endif

@@ -21,7 +21,8 @@ struct field {
     enum entity_kind references;
     double weight;
     struct slice analyzer;
-    bool expires; /* from this time on the item is gated; one field at most */
+    int64_t exposure_half_life_ms; /* 0: no exposure is kept by it */
+    bool expires;                  /* from this time on the item is gated; one field at most */
 };
 
 struct embedding {
@@ -149,6 +150,8 @@ const struct field *schema_find_field(const struct schema *schema, enum entity_k
                                       struct slice name);
 /* The item's first field that refers to entities of this kind: its creator, say. */
 const struct field *schema_find_reference(const struct schema *schema, enum entity_kind kind);
+/* A field of item whose values say what the item is about: keyword, keyword[] or reference. */
+bool field_names_topics(const struct field *field);
 /* The timestamp of items from which on they are gated. */
 const struct field *schema_find_expiry(const struct schema *schema);
 const struct embedding *schema_find_embedding(const struct schema *schema, enum entity_kind kind,

@@ -12,7 +12,8 @@ enum key_tag {
     TAG_QUOTA = 'q',     /* how much of a user counted: under the user */
     TAG_EDGE = 'r',      /* an edge: under its from-entity */
     TAG_LEDGER = 's',    /* a signal's ledger */
-    TAG_TREND = 't'      /* what trends: a held peak */
+    TAG_TREND = 't',     /* what trends: a held peak */
+    TAG_EXPOSURE = 'x'   /* how much of what a user was shown: under the user */
 };
 
 enum { KEY_HEAD_BYTES = 10, KEY_BYTES_MAXIMUM = 64 };

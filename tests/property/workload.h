@@ -49,6 +49,8 @@ static const char *const workload_definitions[] = {
     "DEFINE RELATION follows FROM user TO creator",
     "DEFINE RELATION blocks FROM user TO creator EXCLUDING",
     "DEFINE RELATION saved FROM user TO item",
+    "DEFINE EXPOSURE ON item.made_by HALF LIFE 6h",
+    "DEFINE EXPOSURE ON item.tags HALF LIFE 1h",
 };
 
 /* One more, at some point among the changes: a built-in signal is defined anew. */

@@ -64,6 +64,7 @@ static const struct {
     {"TAIL FROM $lsn WHERE kind = 'signal' AND name IN ('like', $x) AND user != 42 AND id IN $ids "
      "AND user_key = 'ann' AND key <> 'k' AND target = 'item' LIMIT 5 WAIT 500ms;",
      STATEMENT_TAIL},
+    {"DEFINE EXPOSURE ON item.creator HALF LIFE 6h", STATEMENT_DEFINE},
 };
 
 static void every_form_of_every_statement_parses(struct test *t)
@@ -221,7 +222,11 @@ static const struct {
     {"RETRIEVE items AS OF 5 AT 5", 26, "expected LEAST, found '5'", ""},
     {"RETRIEVE items CONTEXT device 'tv'", 30, "expected '=', found ''tv''", ""},
     {"DEFINE THING x", 7,
-     "expected FIELD, EMBEDDING, SIGNAL, RELATION, CONTEXT, PROFILE or CURSOR, found 'THING'", ""},
+     "expected FIELD, EMBEDDING, SIGNAL, RELATION, CONTEXT, EXPOSURE, PROFILE or CURSOR, found "
+     "'THING'",
+     ""},
+    {"DEFINE EXPOSURE ON item creator HALF LIFE 6h", 24, "expected '.', found 'creator'", ""},
+    {"DEFINE EXPOSURE ON item.creator 6h", 32, "expected HALF, found '6h'", ""},
     {"DEFINE FIELD x ON item STRING", 23, "expected the type of the field, found 'STRING'",
      "KEYWORD, KEYWORD[], TEXT, INTEGER, FLOAT, BOOLEAN, TIMESTAMP, or REFERENCES item, user "
      "or creator"},

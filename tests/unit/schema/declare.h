@@ -77,6 +77,15 @@ static inline struct definition define_context(const char *name, enum field_type
                                .context = {.name = named(name, 15), .type = type}};
 }
 
+static inline struct definition define_exposure(const char *field, int64_t half_life_ms)
+{
+    return (struct definition){.kind = DEFINE_EXPOSURE,
+                               .text = text_of(field),
+                               .exposure = {.kind = ENTITY_ITEM,
+                                            .field = named(field, 24),
+                                            .half_life = lasting((double)half_life_ms, 40)}};
+}
+
 static inline struct definition define_profile(const char *name, int64_t version)
 {
     return (struct definition){.kind = DEFINE_PROFILE,

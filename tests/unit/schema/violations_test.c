@@ -319,6 +319,32 @@ static void relations_and_contexts_are_checked(struct test *t)
     declared_release(&d);
 }
 
+static void exposures_are_of_topics_and_have_a_limit(struct test *t)
+{
+    struct declared d;
+    declared_init(&d);
+    declare_everything(&d);
+    CHECK_REFUSED(&d, define_exposure("year", HOUR_MS), 24, "cannot be kept for 'year'");
+    CHECK_REFUSED(&d, define_exposure("nothing", HOUR_MS), 24, "item has no field 'nothing'");
+    CHECK_REFUSED(&d, define_exposure("tags", 59999), 40, "is too short");
+    CHECK_REFUSED(&d, define_exposure("tags", 0), 40, "is zero");
+    CHECK_REFUSED(&d, define_exposure("tags", 367 * DAY_MS), 40, "longer than 366 days");
+    struct definition of_user = define_exposure("country", HOUR_MS);
+    of_user.exposure.kind = ENTITY_USER;
+    CHECK_REFUSED(&d, of_user, 24, "items are shown");
+    must_declare(&d, define_exposure("tags", 60000));
+    CHECK_REFUSED(&d, define_exposure("tags", HOUR_MS), 24, "already defined");
+    static const char *const names[] = {"a", "b", "c", "d"};
+    for (int i = 0; i < 4; i++)
+        must_declare(&d, define_field(names[i], ENTITY_ITEM, FIELD_KEYWORD));
+    for (int i = 0; i < LIMIT_EXPOSURES - 1; i++)
+        must_declare(&d, define_exposure(names[i], HOUR_MS));
+    CHECK_REFUSED(&d, define_exposure("d", HOUR_MS), 24, "there are already 4 exposures");
+    const struct field *field = schema_find_field(d.schema, ENTITY_ITEM, text_of("tags"));
+    CHECK_EQ(field->exposure_half_life_ms, 60000);
+    declared_release(&d);
+}
+
 static void profile_versions_out_of_range_are_refused(struct test *t)
 {
     struct declared d;
@@ -536,8 +562,8 @@ int main(int argc, char **argv)
         CASE(lateness_is_between_zero_and_seven_days), CASE(polarity_thresholds_may_not_overlap),
         CASE(too_many_of_a_kind_are_refused), CASE(too_many_half_lives_or_windows_are_refused),
         CASE(embeddings_have_1_to_4096_dimensions), CASE(options_of_a_field_must_fit_its_type),
-        CASE(relations_and_contexts_are_checked), CASE(profile_versions_out_of_range_are_refused),
-        CASE(sources_refer_only_to_what_exists),
+        CASE(relations_and_contexts_are_checked), CASE(exposures_are_of_topics_and_have_a_limit),
+        CASE(profile_versions_out_of_range_are_refused), CASE(sources_refer_only_to_what_exists),
         CASE(terms_gates_and_caps_refer_only_to_what_exists), CASE(a_right_profile_is_resolved),
         CASE(a_ranking_has_limits), CASE(a_refused_definition_changes_nothing));
 }
