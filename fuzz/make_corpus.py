@@ -244,8 +244,23 @@ def edge_suffix(relation, to):
     return struct.pack(">HQ", relation, to)
 
 
+def trend_row(level, peak, users):
+    out = bytes([1, level, int(peak is not None)])
+    if peak is not None:
+        out += signed(peak[0]) + signed(peak[1])
+    return out + varint(len(users)) + b"".join(
+        struct.pack("<Q", who) + signed(time) for who, time in users)
+
+
+RISING = b"\x00\x06"
+TREND = trend_row(0, (236138 << 36, 1700000000000), [(7, 1700000000000), (9, 1699999999000)])
 NOBODY = entity(0, 0)
 ROWS = {
+    "trending": b"\x40" + row(0, 1, RISING, TREND) + row(0, 2, RISING, trend_row(0, None, [])),
+    "trending_sample": b"\x40" + row(0, 3, RISING, trend_row(3, (1 << 61, 0), [(
+        2**60, 1700000000000)])) + row(0, 4, RISING, TREND) + row(0, 5, RISING, TREND),
+    "trending_far_time": b"\x40" + row(0, 1, RISING, trend_row(0, (1, 2**62), [])),
+    "trending_no_such": b"\x40" + row(0, 1, b"\x00\x02", TREND),
     "entities": b"\x00" + row(0, 5, b"", entity_row(0, put(2, NOBODY, VALUES, [(
         0, vector([1, 2, 3]))], "film-5"))) + row(0, 6, b"", entity_row(1, put(
             2, NOBODY, VALUES[2:4], []))) + row(1, 1, b"", entity_row(0, put(

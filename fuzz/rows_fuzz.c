@@ -1,8 +1,8 @@
 /* Any rows of a store, loaded into one of the folds: an error, or a fold whose invariants hold,
  * also after changes, and whose checkpoint loads again.
  *
- *   input   fold u8 (bits 0 and 1, or quotas if bit 4 is set, or exposure if bit 5 is; and, of
- *           entities, how many rows are lost: bits 2 and 3), then rows
+ *   input   fold u8 (bits 0 and 1, or quotas if bit 4 is set, exposure if bit 5 is, what trends if
+ *           bit 6 is; and, of entities, how many rows are lost: bits 2 and 3), then rows
  *   row     keyspace u8, id u8, suffix bytes u8, suffix, row bytes u16, row */
 #include "behaviour/behaviour.h"
 #include "behaviour/exposure.h"
@@ -11,7 +11,7 @@
 #include "fuzz/fuzz.h"
 #include "fuzz/world.h"
 #include "relations/edges.h"
-#include "signals/ledger.h"
+#include "signals/trending.h"
 #include "unit/signals/fold_rows.h"
 
 #define TIME_MS     INT64_C(1700000000000)
@@ -20,14 +20,11 @@
 enum {
     SUFFIX_MAXIMUM = 16,
     KNOWN_IDS = 200,
-    ENTITIES = 0,
-    LEDGER = 1,
-    BEHAVIOUR = 3,
-    QUOTAS = 4,
-    EXPOSURE = 5,
     QUOTAS_BIT = 16,
-    EXPOSURE_BIT = 32
+    EXPOSURE_BIT = 32,
+    TRENDING_BIT = 64
 };
+enum { ENTITIES, LEDGER, EDGES, BEHAVIOUR, QUOTAS, EXPOSURE, TRENDING, FOLDS };
 
 struct world {
     struct memory memory;
@@ -35,6 +32,7 @@ struct world {
     struct store *store;
     unsigned which;
     struct fold fold;
+    struct fold counts; /* of what trends: a ledger without records */
     struct behaviour *behaviour;
     struct quota *quota;
     struct error error;
@@ -56,6 +54,20 @@ static entity_id id_of(void *context, enum entity_kind kind, ordinal entity)
 
 static const struct ledger_ids ids = {ordinal_of, id_of, NULL};
 
+static enum code make_trending(struct world *world)
+{
+    struct index_source source = {.ids = ids};
+    struct trending *trending;
+    struct ledger *ledger;
+    if (!world->counts.ops) {
+        enum code code =
+            ledger_create(&world->memory, &ids, &world->counts, &ledger, &world->error);
+        if (code != CODE_OK) return code;
+    }
+    source.ledger = world->counts.state;
+    return trending_create(&world->memory, &source, &world->fold, &trending, &world->error);
+}
+
 static enum code make_fold(struct world *world)
 {
     struct entities *entities;
@@ -63,11 +75,11 @@ static enum code make_fold(struct world *world)
     struct edges *edges;
     struct exposure *exposure;
     switch (world->which) {
-    case 0:
+    case ENTITIES:
         return entities_create(&world->memory, &world->fold, &entities, &world->error);
-    case 1:
+    case LEDGER:
         return ledger_create(&world->memory, &ids, &world->fold, &ledger, &world->error);
-    case 2:
+    case EDGES:
         return edges_create(&world->memory, ordinal_of, NULL, &world->fold, &edges, &world->error);
     case QUOTAS:
         return quota_create(&world->memory, ordinal_of, NULL, &world->fold, &world->quota,
@@ -75,6 +87,8 @@ static enum code make_fold(struct world *world)
     case EXPOSURE:
         return exposure_create(&world->memory, ordinal_of, NULL, &world->fold, &exposure,
                                &world->error);
+    case TRENDING:
+        return make_trending(world);
     default:
         return behaviour_create(&world->memory, ordinal_of, NULL, &world->fold, &world->behaviour,
                                 &world->error);
@@ -98,12 +112,13 @@ static void put_counts(struct world *world, const uint32_t counts[ENTITY_KIND_CO
 static void put_rows(struct world *world, struct cursor *cursor, uint32_t lost)
 {
     uint32_t counts[ENTITY_KIND_COUNT] = {lost};
-    static const enum key_tag tags[] = {TAG_ENTITY,    TAG_LEDGER, TAG_EDGE,
-                                        TAG_BEHAVIOUR, TAG_QUOTA,  TAG_EXPOSURE};
+    static const enum key_tag tags[FOLDS] = {TAG_ENTITY, TAG_LEDGER,   TAG_EDGE, TAG_BEHAVIOUR,
+                                             TAG_QUOTA,  TAG_EXPOSURE, TAG_TREND};
     while (cursor_left(cursor) > 0) {
         enum keyspace keyspace = (enum keyspace)(cursor_u8(cursor) % ENTITY_KIND_COUNT);
         bool is_total = world->which == QUOTAS && keyspace == KEYSPACE_ITEMS;
         if (world->which >= BEHAVIOUR) keyspace = KEYSPACE_USERS; /* nobody looks elsewhere */
+        if (world->which == TRENDING) keyspace = KEYSPACE_ITEMS;
         uint64_t id = cursor_u8(cursor);
         struct slice suffix = cursor_bytes(cursor, cursor_u8(cursor) % (SUFFIX_MAXIMUM + 1));
         size_t bytes = cursor_u16(cursor);
@@ -251,9 +266,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     FUZZ_CHECK(memory_store_open(&world.memory, &world.store, &world.error) == CODE_OK);
     cursor_init(&cursor, slice_of(data, bytes));
     uint8_t first = cursor_u8(&cursor);
-    world.which = first & QUOTAS_BIT ? QUOTAS : first & EXPOSURE_BIT ? EXPOSURE : first % 4;
+    world.which = first & QUOTAS_BIT     ? QUOTAS
+                  : first & EXPOSURE_BIT ? EXPOSURE
+                  : first & TRENDING_BIT ? TRENDING
+                                         : first % 4;
     put_rows(&world, &cursor, first / 4 % 4);
     load_twice(&world);
+    if (world.counts.ops) world.counts.ops->free(world.counts.state);
     store_close(world.store);
     memory_release(&world.memory);
     return 0;

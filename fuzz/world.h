@@ -21,8 +21,26 @@ static inline struct definition fuzz_limited_signal(void)
     return definition;
 }
 
+/* A signal that trends: id 6. */
+static inline struct definition define_rising(void)
+{
+    static struct duration windows[] = {{3600000, 1}, {86400000, 2}};
+    struct definition rising = define_signal("rising");
+    rising.signal.half_lives = windows;
+    rising.signal.half_life_count = 1;
+    rising.signal.windows = windows;
+    rising.signal.window_count = 2;
+    rising.signal.velocities = windows;
+    rising.signal.velocity_count = 1;
+    rising.signal.trends = true;
+    rising.signal.trending = windows[0];
+    rising.signal.populars = windows;
+    rising.signal.popular_count = 1;
+    return rising;
+}
+
 /* declare_everything, an embedding `look` of three dimensions, a signal `listen` with quotas,
- * exposure by creator; made once, and kept. */
+ * exposure by creator, a signal that is `rising`; made once, and kept. */
 static inline const struct schema *fuzz_schema(void)
 {
     static struct declared declared;
@@ -33,6 +51,7 @@ static inline const struct schema *fuzz_schema(void)
         must_declare(&declared, define_field("trust", ENTITY_USER, FIELD_FLOAT));
         must_declare(&declared, fuzz_limited_signal());
         must_declare(&declared, define_exposure("creator", HOUR_MS));
+        must_declare(&declared, define_rising());
     }
     return declared.schema;
 }

@@ -244,6 +244,7 @@ enum code database_read_begin(struct database *database, struct view *view, stru
                           .entities = database->entities,
                           .ledger = database->ledger,
                           .trending = database->trending,
+                          .popular = database->popular,
                           .edges = database->edges,
                           .behaviour = database->behaviour,
                           .quota = database->quota,

@@ -10,6 +10,7 @@
 #include "os/simulated.h"
 #include "relations/edges.h"
 #include "signals/ledger.h"
+#include "signals/popular.h"
 #include "signals/trending.h"
 #include "storage/memory_store.h"
 #include "storage/rocksdb_store.h"
@@ -35,6 +36,12 @@ static entity_id id_of(void *context, enum entity_kind kind, ordinal entity)
     return entities_id(database->entities, kind, entity);
 }
 
+static const uint32_t *codes_of(void *context, field_id field, ordinal item, size_t *count)
+{
+    const struct database *database = context;
+    return entities_codes(database->entities, &database->schema->fields[field], item, count);
+}
+
 static enum code create_folds(struct database *database, struct error *error)
 {
     struct memory *memory = &database->state_memory;
@@ -44,8 +51,9 @@ static enum code create_folds(struct database *database, struct error *error)
     TRY(schema_create(memory, &database->schema, error));
     TRY(entities_create(memory, &folds[FOLD_ENTITIES], &database->entities, error));
     TRY(ledger_create(memory, &ids, &folds[FOLD_LEDGER], &database->ledger, error));
-    TRY(trending_create(memory, database->ledger, &ids, &folds[FOLD_TRENDING], &database->trending,
-                        error));
+    struct index_source source = {database->ledger, ids, codes_of};
+    TRY(trending_create(memory, &source, &folds[FOLD_TRENDING], &database->trending, error));
+    TRY(popular_create(memory, &source, &folds[FOLD_POPULAR], &database->popular, error));
     TRY(edges_create(memory, ordinal_of, database, &folds[FOLD_EDGES], &database->edges, error));
     TRY(behaviour_create(memory, ordinal_of, database, &folds[FOLD_BEHAVIOUR], &database->behaviour,
                          error));

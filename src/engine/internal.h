@@ -26,6 +26,7 @@ enum fold_index {
     FOLD_ENTITIES,
     FOLD_LEDGER,
     FOLD_TRENDING,
+    FOLD_POPULAR,
     FOLD_EDGES,
     FOLD_BEHAVIOUR,
     FOLD_QUOTA,
@@ -103,6 +104,7 @@ struct database {
     struct entities *entities;
     struct ledger *ledger;
     struct trending *trending;
+    struct popular *popular;
     struct edges *edges;
     struct behaviour *behaviour;
     struct quota *quota;

@@ -1,14 +1,16 @@
 #include "query/candidates.h"
 
 #include "entities/entities.h"
+#include "query/source_group.h"
 #include "relations/edges.h"
 #include "signals/features.h"
+#include "signals/popular.h"
 #include "signals/trending.h"
 
 void candidates_init(struct candidates *candidates, const struct scope *scope,
-                     const struct bitset *eligible)
+                     const struct bitset *eligible, const struct expression *where)
 {
-    *candidates = (struct candidates){.scope = *scope, .eligible = eligible};
+    *candidates = (struct candidates){.scope = *scope, .eligible = eligible, .where = where};
     id_map_init(&candidates->index, scope->arena->memory);
 }
 
@@ -79,25 +81,37 @@ static bool add_ranked(struct candidates *candidates, size_t index, const struct
     return true;
 }
 
-/* From the index: by the held peak. */
+/* From an index: of what trends, by the held peak, or of what is popular. */
 static bool draw_held(struct candidates *candidates, size_t index,
                       const struct source_definition *source)
 {
     const struct scope *scope = &candidates->scope;
-    const struct signal *signal = &scope->view->schema->signals[source->signal_id];
-    size_t wanted = trending_count(scope->view->trending, signal->id), count;
+    const struct view *view = scope->view;
+    const struct signal *signal = &view->schema->signals[source->signal_id];
+    struct index_group group;
+    bool has_group = source_group_find(source, scope, candidates->where, &group);
+    struct popular_question popular = {.signal = signal,
+                                       .slot = source->window_index,
+                                       .now_ms = scope->now_ms,
+                                       .group = has_group ? &group : NULL,
+                                       .among = candidates->eligible};
+    struct trending_question trending = {.signal = signal,
+                                         .now_ms = scope->now_ms,
+                                         .group = popular.group,
+                                         .among = candidates->eligible};
+    bool trends = source->kind == SOURCE_TRENDING;
+    size_t wanted = trends ? trending_count(view->trending, signal->id, trending.group)
+                           : popular_count(view->popular, &popular),
+           count;
     struct error error;
     if (source->limit >= 0 && wanted > (size_t)source->limit) wanted = (size_t)source->limit;
     struct ranked *list = arena_array(scope->arena, wanted + 1, sizeof *list);
     if (!list) return false;
-    struct trending_question question = {.signal = signal,
-                                         .now_ms = scope->now_ms,
-                                         .among = candidates->eligible,
-                                         .out = list,
-                                         .limit = wanted};
-    return trending_top(scope->view->trending, &question, scope->arena, &count, &error) ==
-               CODE_OK &&
-           add_ranked(candidates, index, list, count, wanted);
+    trending.out = popular.out = list;
+    trending.limit = popular.limit = wanted;
+    enum code code = trends ? trending_top(view->trending, &trending, scope->arena, &count, &error)
+                            : popular_top(view->popular, &popular, scope->arena, &count, &error);
+    return code == CODE_OK && add_ranked(candidates, index, list, count, wanted);
 }
 
 /* By a feature of all records.  Asks for more until enough of them are eligible, or there are no
@@ -168,10 +182,9 @@ static bool draw(struct candidates *candidates, size_t index,
     case SOURCE_NEWEST:
         return draw_newest(candidates, index, candidates->eligible, source->limit);
     case SOURCE_TRENDING:
+    case SOURCE_POPULAR:
         return source->held ? draw_held(candidates, index, source)
                             : draw_top(candidates, index, source);
-    case SOURCE_POPULAR:
-        return draw_top(candidates, index, source);
     case SOURCE_RELATED:
         return draw_related(candidates, index, source);
     case SOURCE_ALL:
@@ -191,6 +204,10 @@ enum code candidates_draw(struct candidates *candidates, const struct ranking_de
     candidates->capacity = capacity;
     /* A source alone brings in no item twice. */
     candidates->indexed = ranking->source_count > 1;
+    for (size_t i = 0; i < ranking->source_count; i++) {
+        enum code code = source_group_check(&ranking->sources[i], &candidates->scope, error);
+        if (code != CODE_OK) return code;
+    }
     bool ok = candidates->items && candidates->base && candidates->sources;
     for (size_t i = 0; ok && i < ranking->source_count; i++)
         ok = draw(candidates, i, &ranking->sources[i]);

@@ -12,7 +12,8 @@ enum { SOURCES_MAXIMUM = 32 };
 
 struct candidates {
     struct scope scope;
-    const struct bitset *eligible; /* lent */
+    const struct bitset *eligible;  /* lent */
+    const struct expression *where; /* what all eligible items fulfil; lent, NULL: nothing */
     ordinal *items;
     double *base;      /* the highest score that a source gives: velocity; 0 for the others */
     uint32_t *sources; /* a bit a source that brought it in */
@@ -24,9 +25,11 @@ struct candidates {
 };
 
 void candidates_init(struct candidates *candidates, const struct scope *scope,
-                     const struct bitset *eligible);
+                     const struct bitset *eligible, const struct expression *where);
 void candidates_release(struct candidates *candidates);
-/* Draws from every source in order; without sources, all eligible items. */
+/* Draws from every source in order; without sources, all eligible items.  Of an index kept per
+ * value, a source reads the value that it names, or that `where` demands.  INVALID: a parameter of
+ * a source is no text.  NO_MEMORY. */
 MUST_USE enum code candidates_draw(struct candidates *candidates,
                                    const struct ranking_definition *ranking, struct error *error);
 /* The place of an item, or SIZE_MAX. */

@@ -128,13 +128,31 @@ static enum code parse_polarity(struct parser *parser, const char *bound_word, b
     return parser_accept(parser, bound_word) ? parser_number(parser, bound) : CODE_OK;
 }
 
+/* item.category, region */
+static enum code parse_index_fields(struct parser *parser, struct signal_definition *signal)
+{
+    struct list list = {0};
+    enum code code = CODE_OK;
+    do {
+        struct name *name = list_add(parser, &list, sizeof *name);
+        if (!name) return parser_no_memory(parser);
+        bool qualified = parser_accept(parser, "item");
+        if (qualified) TRY(parser_expect_symbol(parser, "."));
+        TRY(parser_name(parser, "a field of item", name));
+    } while (parser_accept_symbol(parser, ","));
+    signal->index_fields = list.items;
+    signal->index_field_count = list.count;
+out:
+    return code;
+}
+
 /* One clause of a signal; each may stand once, in any order. */
 static enum code parse_signal_clause(struct parser *parser, struct signal_definition *signal,
                                      unsigned *seen, bool *found)
 {
     static const char *const words[] = {"half",   "windows",   "velocity", "lateness", "value",
                                         "unique", "allow",     "positive", "negative", "trending",
-                                        "cap",    "sublinear", "trust"};
+                                        "cap",    "sublinear", "trust",    "popular",  "per"};
     size_t clause = 0, count = sizeof words / sizeof *words;
     enum code code = CODE_OK;
     while (clause < count && !parser_at(parser, words[clause]))
@@ -176,6 +194,10 @@ static enum code parse_signal_clause(struct parser *parser, struct signal_defini
         return parse_sublinear(parser, signal);
     case 12:
         return parse_trust(parser, signal);
+    case 13:
+        return parse_durations(parser, &signal->populars, &signal->popular_count);
+    case 14:
+        return parse_index_fields(parser, signal);
     default:
         return parse_polarity(parser, "below", &signal->negative, &signal->negative_below);
     }

@@ -16,7 +16,21 @@ out:
     return code;
 }
 
-/* view, 1h, 200; of trending, the duration may be left out */
+/* genre = 'jazz', item.genre = $genre */
+static enum code parse_source_value(struct parser *parser, struct source_definition *source)
+{
+    enum code code;
+    bool qualified = parser_accept(parser, "item");
+    if (qualified) TRY(parser_expect_symbol(parser, "."));
+    TRY(parser_name(parser, "a field of item", &source->field));
+    TRY(parser_expect_symbol(parser, "="));
+    code = parse_sum(parser, &source->value);
+out:
+    return code;
+}
+
+/* view, 1h, genre = 'jazz', 200: what follows the signal may be left out, but for the duration of
+ * popular */
 static enum code parse_signal_source(struct parser *parser, enum source_kind kind,
                                      struct source_definition *source)
 {
@@ -24,15 +38,19 @@ static enum code parse_signal_source(struct parser *parser, enum source_kind kin
     source->kind = kind;
     source->window = (struct duration){(double)NAN, source->position};
     TRY(parser_name(parser, "a signal", &source->signal));
-    if (kind == SOURCE_POPULAR) {
-        TRY(parser_expect_symbol(parser, ","));
-    } else if (!parser_accept_symbol(parser, ",")) {
-        return CODE_OK;
-    } else if (parser->token.kind == TOKEN_INTEGER) {
-        return parser_integer(parser, &source->limit);
+    bool more = parser_accept_symbol(parser, ",");
+    if (kind == SOURCE_POPULAR && !more) return parser_expected(parser, "','");
+    bool has_duration = kind == SOURCE_POPULAR || (more && parser->token.kind != TOKEN_INTEGER &&
+                                                   parser->token.kind != TOKEN_WORD);
+    if (has_duration) {
+        TRY(parser_duration(parser, &source->window));
+        more = parser_accept_symbol(parser, ",");
     }
-    TRY(parser_duration(parser, &source->window));
-    code = parse_limit(parser, source);
+    if (more && parser->token.kind == TOKEN_WORD) {
+        TRY(parse_source_value(parser, source));
+        more = parser_accept_symbol(parser, ",");
+    }
+    if (more) code = parser_integer(parser, &source->limit);
 out:
     return code;
 }

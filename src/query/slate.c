@@ -274,7 +274,7 @@ enum code slate_build(struct slate *slate, const struct request *request, struct
     slate->scope.parameter_context = bindings.context;
     bitset_init(&slate->eligible, request->arena->memory);
     TRY(prepare(slate, error));
-    candidates_init(&slate->candidates, &slate->scope, &slate->eligible);
+    candidates_init(&slate->candidates, &slate->scope, &slate->eligible, slate->retrieve->where);
     TRY(find_eligible(slate, error));
     TRY(candidates_draw(&slate->candidates, slate->ranking, error));
     TRY(score_all(slate, error));

@@ -8,6 +8,7 @@
 struct entities;
 struct ledger;
 struct trending;
+struct popular;
 struct edges;
 struct behaviour;
 struct quota;
@@ -19,6 +20,7 @@ struct view {
     const struct entities *entities;
     const struct ledger *ledger;
     const struct trending *trending;
+    const struct popular *popular;
     const struct edges *edges;
     const struct behaviour *behaviour;
     const struct quota *quota;

@@ -66,6 +66,36 @@ static const struct signal *check_source_signal(struct source_definition *source
     return signal;
 }
 
+/* genre = 'jazz': of a field for whose values the source's index is kept. */
+static void check_source_value(struct source_definition *source, const struct schema *schema,
+                               const struct signal *signal, struct violations *violations)
+{
+    char hint[HINT_BYTES];
+    if (source->field.text.bytes == 0) return;
+    bool is_text =
+        source->value->op == EXPRESSION_PARAMETER ||
+        (source->value->op == EXPRESSION_LITERAL && source->value->value.type == VALUE_TEXT);
+    if (!is_text)
+        violations_add(violations, source->value->position, "write a text or a parameter",
+                       "a source has one value of '%.*s'", NAME_ARGUMENTS(source->field.text));
+    const struct field *field = schema_find_field(schema, ENTITY_ITEM, source->field.text);
+    if (!field) {
+        suggestion_hint(schema_suggest_field(schema, ENTITY_ITEM, source->field.text),
+                        "define it first", hint);
+        violations_add(violations, source->field.position, hint, "item has no field '%.*s'",
+                       NAME_ARGUMENTS(source->field.text));
+        return;
+    }
+    for (uint32_t i = 0; source->held && i < signal->index_field_count; i++) {
+        if (signal->index_fields[i] != field->id) continue;
+        source->index_field = (uint8_t)i;
+        return;
+    }
+    violations_add(violations, source->field.position,
+                   "filter with WHERE, or define the signal with an index PER field",
+                   "there is no index of it PER '%.*s'", NAME_ARGUMENTS(source->field.text));
+}
+
 static void check_trending(struct source_definition *source, const struct schema *schema,
                            struct violations *violations)
 {
@@ -82,6 +112,7 @@ static void check_trending(struct source_definition *source, const struct schema
                            NAME_ARGUMENTS(signal->name));
         source->held = trends;
         source->window_index = signal->trending_window;
+        check_source_value(source, schema, signal, violations);
         return;
     }
     if (!duration_check(&source->window, "window", violations)) return;
@@ -90,6 +121,7 @@ static void check_trending(struct source_definition *source, const struct schema
             continue;
         source->window_index = signal->velocity_window[i];
         source->held = trends && source->window_index == signal->trending_window;
+        check_source_value(source, schema, signal, violations);
         return;
     }
     duration_format((int64_t)source->window.milliseconds, text);
@@ -103,10 +135,14 @@ static void check_popular(struct source_definition *source, const struct schema 
 {
     char hint[HINT_BYTES], text[DURATION_TEXT_BYTES];
     const struct signal *signal = check_source_signal(source, schema, violations);
+    source->held = false;
     if (!signal || !duration_check(&source->window, "half-life", violations)) return;
     for (uint32_t i = 0; i < signal->half_life_count; i++) {
         if (signal->half_life_ms[i] != (int64_t)source->window.milliseconds) continue;
         source->window_index = (uint8_t)i;
+        for (uint32_t j = 0; j < signal->popular_count; j++)
+            source->held = source->held || signal->popular_slots[j] == i;
+        check_source_value(source, schema, signal, violations);
         return;
     }
     duration_format((int64_t)source->window.milliseconds, text);

@@ -171,6 +171,77 @@ static void add_trending(struct signal *signal, const struct duration *half_life
     signal->trending_window = signal->velocity_window[0];
 }
 
+static void add_populars(struct signal *signal, const struct signal_definition *definition,
+                         struct violations *violations)
+{
+    bool wanted[LIMIT_HALF_LIVES] = {false};
+    if (definition->popular_count > 0 && signal->kind != ENTITY_ITEM)
+        violations_add(violations, definition->populars[0].position, "use a signal ON item",
+                       "signal '%.*s' is about %s, and items are popular",
+                       NAME_ARGUMENTS(signal->name), entity_kind_name(signal->kind));
+    for (size_t i = 0; i < definition->popular_count; i++) {
+        const struct duration *half_life = &definition->populars[i];
+        char text[DURATION_TEXT_BYTES], hint[HINT_BYTES];
+        uint32_t slot = 0;
+        if (!duration_check(half_life, "half-life of POPULAR", violations)) continue;
+        while (slot < signal->half_life_count &&
+               signal->half_life_ms[slot] != (int64_t)half_life->milliseconds)
+            slot++;
+        if (slot < signal->half_life_count) {
+            wanted[slot] = true;
+            continue;
+        }
+        duration_format((int64_t)half_life->milliseconds, text);
+        snprintf(hint, sizeof hint, "add %s to its HALF LIFE", text);
+        violations_add(violations, half_life->position, hint,
+                       "POPULAR %s is not a declared half-life of signal '%.*s'", text,
+                       NAME_ARGUMENTS(signal->name));
+    }
+    for (uint8_t slot = 0; slot < LIMIT_HALF_LIVES; slot++)
+        if (wanted[slot]) signal->popular_slots[signal->popular_count++] = slot;
+}
+
+static void add_index_field(const struct schema *schema, struct signal *signal,
+                            const struct name *name, struct violations *violations)
+{
+    const struct field *field = schema_find_field(schema, ENTITY_ITEM, name->text);
+    if (!field) {
+        char hint[HINT_BYTES];
+        suggestion_hint(schema_suggest_field(schema, ENTITY_ITEM, name->text), "define it first",
+                        hint);
+        violations_add(violations, name->position, hint, "item has no field '%.*s'",
+                       NAME_ARGUMENTS(name->text));
+        return;
+    }
+    if (field->type != FIELD_KEYWORD && field->type != FIELD_KEYWORD_LIST) {
+        violations_add(violations, name->position, "use a keyword or keyword[]",
+                       "an index cannot be PER '%.*s', of type %s", NAME_ARGUMENTS(field->name),
+                       field_type_name(field->type));
+        return;
+    }
+    for (uint32_t i = 0; i < signal->index_field_count; i++)
+        if (signal->index_fields[i] == field->id) return;
+    if (signal->index_field_count == LIMIT_INDEX_FIELDS) {
+        violations_add(violations, name->position, "keep the most useful ones",
+                       "a signal has indexes PER at most %d fields", LIMIT_INDEX_FIELDS);
+        return;
+    }
+    signal->index_fields[signal->index_field_count++] = field->id;
+}
+
+static void add_index_fields(const struct schema *schema, struct signal *signal,
+                             const struct signal_definition *definition,
+                             struct violations *violations)
+{
+    if (definition->index_field_count > 0 && !definition->trends && definition->popular_count == 0)
+        violations_add(violations, definition->index_fields[0].position,
+                       "add TRENDING HALF LIFE 2h, or POPULAR and a half-life",
+                       "PER says for which values an index is kept, and signal '%.*s' has none",
+                       NAME_ARGUMENTS(signal->name));
+    for (size_t i = 0; i < definition->index_field_count; i++)
+        add_index_field(schema, signal, &definition->index_fields[i], violations);
+}
+
 static void check_polarity(const struct signal_definition *definition,
                            struct violations *violations)
 {
@@ -245,6 +316,8 @@ void builder_add_signal(struct schema *schema, const struct signal_definition *d
     }
     add_lateness(&signal, &definition->lateness, violations);
     if (definition->trends) add_trending(&signal, &definition->trending, violations);
+    add_populars(&signal, definition, violations);
+    add_index_fields(schema, &signal, definition, violations);
     check_polarity(definition, violations);
     builder_add_quotas(schema, &signal, definition, violations);
     if (is_builtin(signal.id)) check_builtin(&signal, definition, violations);

@@ -104,6 +104,9 @@ void copy_ranking(struct copier *copier, const struct ranking_definition *from,
         to->sources[i].text = copy_slice(copier, to->sources[i].text);
         copy_name(copier, &to->sources[i].signal);
         copy_name(copier, &to->sources[i].relation);
+        copy_name(copier, &to->sources[i].field);
+        if (to->sources[i].value)
+            to->sources[i].value = copy_expression(copier, to->sources[i].value);
     }
     to->terms = copy_expressions(copier, from->terms, from->term_count);
     to->factors = copy_expressions(copier, from->factors, from->factor_count);

@@ -70,6 +70,10 @@ struct signal_definition {
     struct duration lateness; /* NaN: the default, 12h */
     struct duration trending; /* half-life of the held peak, if it trends */
     bool trends;
+    struct duration *populars; /* half-lives that an index is kept of */
+    size_t popular_count;
+    struct name *index_fields; /* fields of item: PER */
+    size_t index_field_count;
     enum signal_values values;
     bool unique_per_user;
     bool allow_unknown;
@@ -103,16 +107,20 @@ struct source_definition {
     enum source_kind kind;
     uint64_t position;
     struct slice text;
-    int64_t limit;          /* of candidates; -1: not given */
-    struct name signal;     /* trending, popular */
-    struct duration window; /* of trending (NaN: not given), or the half-life of popular */
-    struct name relation;   /* related */
-    enum entity_kind other; /* related: what the edge points to: creator or item */
+    int64_t limit;            /* of candidates; -1: not given */
+    struct name signal;       /* trending, popular */
+    struct duration window;   /* of trending (NaN: not given), or the half-life of popular */
+    struct name field;        /* trending, popular: `genre = 'jazz'`; empty: not given */
+    struct expression *value; /* a literal or parameter */
+    struct name relation;     /* related */
+    enum entity_kind other;   /* related: what the edge points to: creator or item */
 
     /* set by the schema's check */
     signal_id signal_id;
     uint8_t window_index; /* popular: of the half-life */
-    bool held;            /* trending: by the held peak, not by the velocity now */
+    bool held;            /* trending: by the held peak, not by the velocity now; popular: by the
+                             index */
+    uint8_t index_field;  /* the field's place among the signal's index fields */
     relation_id relation_id;
 };
 

@@ -27,8 +27,9 @@ enum {
     LIMIT_CONTEXTS = 32,
     LIMIT_HALF_LIVES = 8,
     LIMIT_WINDOWS = 16,
-    LIMIT_PROFILES = 1024, /* versions of all profiles together */
-    LIMIT_SOURCES = 16,    /* of one ranking, as the next four */
+    LIMIT_INDEX_FIELDS = 4, /* of a signal */
+    LIMIT_PROFILES = 1024,  /* versions of all profiles together */
+    LIMIT_SOURCES = 16,     /* of one ranking, as the next four */
     LIMIT_TERMS = 64,
     LIMIT_FACTORS = 16,
     LIMIT_GATES = 16,

@@ -58,8 +58,12 @@ struct signal {
     uint8_t velocity_window[LIMIT_WINDOWS];   /* index into window_ms */
     uint8_t velocity_baseline[LIMIT_WINDOWS]; /* index of the window whose mean is the baseline */
     int64_t lateness_ms;
-    int64_t trending_half_life_ms; /* 0: it does not trend */
-    uint8_t trending_window;       /* index into window_ms */
+    int64_t trending_half_life_ms;           /* 0: it does not trend */
+    uint8_t trending_window;                 /* index into window_ms */
+    uint32_t popular_count;                  /* decayed sums that an index is kept of */
+    uint8_t popular_slots[LIMIT_HALF_LIVES]; /* indexes into half_life_ms, ascending */
+    uint32_t index_field_count; /* keyword fields of item: an index for each value of theirs */
+    field_id index_fields[LIMIT_INDEX_FIELDS];
     enum signal_values values;
     bool unique_per_user;
     bool allow_unknown;

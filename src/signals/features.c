@@ -25,6 +25,7 @@
 #include "signals/features.h"
 
 #include "signals/ledger_private.h"
+#include "signals/ranked_top.h"
 
 #include <assert.h>
 #include <math.h>
@@ -292,31 +293,11 @@ int64_t features_count(const struct ledger *ledger, signal_id signal, uint8_t sl
     return held_window(held, layout, ring, &window.at).count;
 }
 
-/* Does `a` come before `b` in a list of the highest? */
-static bool ranks_before(const struct ranked *a, const struct ranked *b)
-{
-    if (a->value != b->value) return a->value > b->value;
-    return a->id < b->id;
-}
-
-/* Moves the element at `at` down a heap whose root is the last of the list. */
-static void sift_down(struct ranked *heap, size_t count, size_t at)
-{
-    for (size_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
-        if (child + 1 < count && ranks_before(&heap[child], &heap[child + 1])) child++;
-        if (!ranks_before(&heap[at], &heap[child])) return;
-        struct ranked swap = heap[at];
-        heap[at] = heap[child];
-        heap[child] = swap;
-        at = child;
-    }
-}
-
 size_t features_top(const struct ledger *ledger, const struct feature *feature, int64_t now_ms,
                     struct ranked *out, size_t limit)
 {
     struct bound_feature bound;
-    size_t count = 0;
+    struct ranked_top top = {out, limit, 0};
     bind(&bound, ledger, feature, now_ms);
     const struct signal_table *table = bound.table;
     if (limit == 0) return 0;
@@ -325,25 +306,10 @@ size_t features_top(const struct ledger *ledger, const struct feature *feature, 
         if (!held_any(table_find(table, found.entity))) continue;
         if (!read_one(&bound, found.entity, &found.value) || !(found.value > 0)) continue;
         found.id = ledger->ids.id_of(ledger->ids.context, table->layout.kind, found.entity);
-        if (count < limit) {
-            out[count++] = found;
-            for (size_t at = count / 2; count == limit && at-- > 0;)
-                sift_down(out, count, at);
-        } else if (ranks_before(&found, &out[0])) {
-            out[0] = found;
-            sift_down(out, count, 0);
-        }
+        ranked_top_offer(&top, &found);
     }
-    /* Heapsort: takes the last of the list off the root until the list is in order. */
-    for (size_t at = count / 2; at-- > 0;)
-        sift_down(out, count, at);
-    for (size_t left = count; left > 1; left--) {
-        struct ranked last = out[0];
-        out[0] = out[left - 1];
-        out[left - 1] = last;
-        sift_down(out, left - 1, 0);
-    }
-    return count;
+    ranked_top_finish(&top);
+    return top.count;
 }
 
 struct velocity_reading features_velocity(const struct ledger *ledger, signal_id signal,

@@ -22,7 +22,7 @@
  * an item by repeats raises only what is usual for it.
  *
  * The peak and the users are kept in rows: they depend on the order of events, and buckets that
- * knew the peak are long gone (docs/decisions/010-trending-keys.md).  The heap is made from them.
+ * knew the peak are long gone (docs/decisions/010-trending-keys.md).  The index is made from them.
  */
 #include "signals/trending_private.h"
 
@@ -79,11 +79,14 @@ static bool mark_dirty(struct trending *trending, struct trend *trend, ordinal e
     return true;
 }
 
-struct trend *trend_create(struct trending *trending, signal_id signal, ordinal entity,
+struct trend *trend_create(struct trending *trending, const struct signal *signal, ordinal entity,
                            entity_id id)
 {
-    struct trend_table *table = &trending->tables[signal];
+    struct trend_table *table = &trending->tables[signal->id];
     size_t old = table->capacity;
+    if (!table->has_index)
+        key_index_init(&table->index, trending->memory, &trending->source, signal);
+    table->has_index = true;
     if (entity >= old) {
         void *trends = table->trends;
         bool room = memory_grow(trending->memory, &trends, &table->capacity, (size_t)entity + 1,
@@ -98,7 +101,6 @@ struct trend *trend_create(struct trending *trending, signal_id signal, ordinal 
     if (!trend) return NULL;
     trend->id = id;
     trend->key = TREND_NO_KEY;
-    trend->place = TREND_NO_PLACE;
     table->trends[entity] = trend;
     trending->bytes += sizeof *trend;
     return trend;
@@ -173,8 +175,8 @@ static double score(const struct trending *trending, const struct signal *signal
 {
     double users = (double)trend->user_count * exp2_whole(trend->level);
     if (users < users_least) return 0;
-    struct velocity_reading reading =
-        features_velocity(trending->ledger, signal->id, signal->trending_window, entity, now_ms);
+    struct velocity_reading reading = features_velocity(trending->source.ledger, signal->id,
+                                                        signal->trending_window, entity, now_ms);
     double noise = reading.mean + 1;
     if (trend->level > 0) noise += users * users * estimate_noise;
     double deviation = (users - reading.mean) / sqrt(noise);
@@ -187,6 +189,27 @@ static uint64_t user_hash(const struct resolved_change *change)
     if (change->other != ORDINAL_NONE) return hash_u64(change->other_id);
     int64_t left;
     return hash_u64(~(uint64_t)floor_divide(change->time_ms, nobody_ms, &left));
+}
+
+bool trend_index(struct trending *trending, const struct signal *signal, ordinal entity)
+{
+    struct trend_table *table = &trending->tables[signal->id];
+    return key_index_put(&table->index, entity, table->trends[entity]->key);
+}
+
+/* Takes out what is over, if the index has grown to twice its size since the last time.  What takes
+ * the place of one that goes may be passed over until the next time. */
+static void prune(struct trend_table *table, int64_t now_ms, int64_t half_life_ms)
+{
+    enum { PRUNE_AT_LEAST = 1024 };
+    const struct index_heap *all = &table->index.all;
+    if (all->count < PRUNE_AT_LEAST || all->count < table->prune_at) return;
+    for (size_t i = all->count; i-- > 0;) {
+        ordinal item = all->nodes[i].item;
+        if (trend_is_over(table->trends[item]->peak_ms, now_ms, half_life_ms))
+            key_index_remove(&table->index, item);
+    }
+    table->prune_at = 2 * all->count;
 }
 
 static bool apply_signal(struct trending *trending, const struct resolved_change *change)
@@ -202,7 +225,7 @@ static bool apply_signal(struct trending *trending, const struct resolved_change
         change->time_ms > change->watermark_ms ? change->time_ms : change->watermark_ms;
     int64_t after_ms = now_ms - signal->window_ms[signal->trending_window];
     if (change->time_ms <= after_ms || (!trend && !adds)) return true;
-    if (!trend) trend = trend_create(trending, signal->id, change->subject, change->subject_id);
+    if (!trend) trend = trend_create(trending, signal, change->subject, change->subject_id);
     if (!trend || !mark_dirty(trending, trend, change->subject, signal->id)) return false;
     if (!adds) {
         forget_users(trend, after_ms, user_hash(change));
@@ -215,8 +238,8 @@ static bool apply_signal(struct trending *trending, const struct resolved_change
     if (key <= trend->key) return true;
     trend->key = key;
     trend->peak_ms = now_ms;
-    trend_heap_prune(table, now_ms, signal->trending_half_life_ms);
-    return trend_heap_put(trending, table, change->subject);
+    prune(table, now_ms, signal->trending_half_life_ms);
+    return trend_index(trending, signal, change->subject);
 }
 
 /* No file may keep a person who is gone: looks through everything, which is rare. */
@@ -243,10 +266,19 @@ static bool apply_delete(struct trending *trending, const struct resolved_change
         struct trend *trend = trend_find(table, change->subject);
         if (!trend) continue;
         if (!mark_dirty(trending, trend, change->subject, (signal_id)i)) return false;
-        trend_heap_remove(table, trend);
+        key_index_remove(&table->index, change->subject);
         table->trends[change->subject] = NULL;
         trend_free(trending, trend);
     }
+    return true;
+}
+
+/* The item's fields are as the change left them. */
+static bool apply_put(struct trending *trending, const struct resolved_change *change)
+{
+    if (change->change->put.entity.kind != ENTITY_ITEM) return true;
+    for (size_t i = 0; i < change->schema->signal_count; i++)
+        if (!key_index_regroup(&trending->tables[i].index, change->subject)) return false;
     return true;
 }
 
@@ -256,6 +288,8 @@ static enum code trending_apply(void *fold, const struct resolved_change *change
     bool applied = true;
     if (change->change->kind == CHANGE_SIGNAL) applied = apply_signal(fold, change);
     if (change->change->kind == CHANGE_DELETE) applied = apply_delete(fold, change);
+    if (change->change->kind == CHANGE_PUT || change->change->kind == CHANGE_PATCH)
+        applied = apply_put(fold, change);
     return applied ? CODE_OK : error_no_memory(error, AREA_SIGNALS, sizeof(struct trend));
 }
 
@@ -299,11 +333,21 @@ static void trending_sealed(void *fold, bool durable)
     sealed->count = 0;
 }
 
+static bool check_table(const struct trend_table *table)
+{
+    for (size_t i = 0; i < table->index.all.count; i++) {
+        const struct index_node *node = &table->index.all.nodes[i];
+        const struct trend *trend = trend_find(table, node->item);
+        if (!trend || trend->key != node->key) return false;
+    }
+    return !table->has_index || key_index_check(&table->index);
+}
+
 static bool trending_check(const void *fold, char *reason, size_t reason_bytes)
 {
     const struct trending *trending = fold;
     for (size_t i = 0; i < LIMIT_SIGNALS; i++) {
-        if (trend_heap_check(&trending->tables[i])) continue;
+        if (check_table(&trending->tables[i])) continue;
         snprintf(reason, reason_bytes, "what trends by signal %zu is out of order", i);
         return false;
     }
@@ -314,7 +358,10 @@ static size_t trending_bytes(const void *fold)
 {
     const struct trending *trending = fold;
     size_t listed = trending->dirty.capacity + trending->sealed.capacity;
-    return sizeof *trending + trending->bytes + listed * sizeof *trending->dirty.list;
+    size_t index_bytes = 0;
+    for (size_t i = 0; i < LIMIT_SIGNALS; i++)
+        index_bytes += trending->tables[i].index.bytes;
+    return sizeof *trending + trending->bytes + index_bytes + listed * sizeof *trending->dirty.list;
 }
 
 static size_t trending_dirty_bytes(const void *fold)
@@ -333,7 +380,7 @@ static void trending_free(void *fold)
         for (size_t j = 0; j < table->capacity; j++)
             trend_free(trending, table->trends[j]);
         memory_free(memory, table->trends, table->capacity * sizeof *table->trends);
-        memory_free(memory, table->heap, table->heap_capacity * sizeof *table->heap);
+        if (table->has_index) key_index_release(&table->index);
     }
     memory_free(memory, trending->dirty.list,
                 trending->dirty.capacity * sizeof(struct trend_dirty));
@@ -356,65 +403,23 @@ static const struct fold_ops trending_ops = {
     .free = trending_free,
 };
 
-enum code trending_create(struct memory *memory, const struct ledger *ledger,
-                          const struct ledger_ids *ids, struct fold *fold,
-                          struct trending **trending, struct error *error)
+enum code trending_create(struct memory *memory, const struct index_source *source,
+                          struct fold *fold, struct trending **trending, struct error *error)
 {
     struct trending *created = memory_allocate_zeroed(memory, sizeof *created);
     if (!created) return error_no_memory(error, AREA_SIGNALS, sizeof *created);
     created->memory = memory;
-    created->ledger = ledger;
-    created->ids = *ids;
+    created->source = *source;
     *trending = created;
     *fold = (struct fold){.ops = &trending_ops, .state = created};
     return CODE_OK;
 }
 
-size_t trending_count(const struct trending *trending, signal_id signal)
+size_t trending_count(const struct trending *trending, signal_id signal,
+                      const struct index_group *group)
 {
     assert(signal < LIMIT_SIGNALS);
-    return trending->tables[signal].heap_count;
-}
-
-/* The nodes whose parents were taken: a heap of places in the heap. */
-struct frontier {
-    const struct trend_node *nodes;
-    uint32_t *places;
-    size_t count;
-};
-
-static bool leads(const struct frontier *frontier, size_t a, size_t b)
-{
-    return trend_before(&frontier->nodes[frontier->places[a]],
-                        &frontier->nodes[frontier->places[b]]);
-}
-
-static void swap_places(struct frontier *frontier, size_t a, size_t b)
-{
-    uint32_t place = frontier->places[a];
-    frontier->places[a] = frontier->places[b];
-    frontier->places[b] = place;
-}
-
-static void frontier_push(struct frontier *frontier, size_t place)
-{
-    size_t at = frontier->count++;
-    frontier->places[at] = (uint32_t)place;
-    for (; at > 0 && leads(frontier, at, (at - 1) / 2); at = (at - 1) / 2)
-        swap_places(frontier, at, (at - 1) / 2);
-}
-
-static size_t frontier_pop(struct frontier *frontier)
-{
-    size_t first = frontier->places[0], at = 0;
-    frontier->places[0] = frontier->places[--frontier->count];
-    for (size_t child = 1; child < frontier->count; child = 2 * at + 1) {
-        if (child + 1 < frontier->count && leads(frontier, child + 1, child)) child++;
-        if (!leads(frontier, child, at)) break;
-        swap_places(frontier, child, at);
-        at = child;
-    }
-    return first;
+    return key_index_count(&trending->tables[signal].index, group);
 }
 
 enum code trending_top(const struct trending *trending, const struct trending_question *question,
@@ -423,25 +428,19 @@ enum code trending_top(const struct trending *trending, const struct trending_qu
     const struct trend_table *table = &trending->tables[question->signal->id];
     int64_t now_ms = question->now_ms, half_life_ms = question->signal->trending_half_life_ms;
     const struct bitset *among = question->among;
+    const struct index_node *node;
+    struct index_walk walk;
     *count = 0;
-    if (table->heap_count == 0 || question->limit == 0) return CODE_OK;
-    /* What is taken leaves one place and gives two at most. */
-    struct frontier frontier = {table->heap, NULL, 0};
-    frontier.places = arena_array(arena, table->heap_count / 2 + 2, sizeof *frontier.places);
-    if (!frontier.places) return error_no_memory(error, AREA_SIGNALS, table->heap_count);
+    if (!table->has_index) return CODE_OK;
+    index_walk_begin(&walk, &table->index, question->group, arena);
     /* Below this all peaks are over. */
     int64_t least = trend_key(score_least, now_ms - TREND_HALF_LIVES * half_life_ms, half_life_ms);
-    frontier_push(&frontier, 0);
-    while (frontier.count > 0 && *count < question->limit) {
-        size_t place = frontier_pop(&frontier);
-        const struct trend_node *node = &table->heap[place];
-        if (node->key < least) break;
-        for (size_t child = 2 * place + 1; child <= 2 * place + 2; child++)
-            if (child < table->heap_count) frontier_push(&frontier, child);
-        if (trend_is_over(node->peak_ms, now_ms, half_life_ms)) continue;
-        if (among && !bitset_has(among, node->entity)) continue;
+    while (*count < question->limit && (node = index_walk_next(&walk)) && node->key >= least) {
+        const struct trend *trend = table->trends[node->item];
+        if (trend_is_over(trend->peak_ms, now_ms, half_life_ms)) continue;
+        if (among && !bitset_has(among, node->item)) continue;
         question->out[(*count)++] =
-            (struct ranked){node->entity, node->id, trend_value(node->key, now_ms, half_life_ms)};
+            (struct ranked){node->item, trend->id, trend_value(node->key, now_ms, half_life_ms)};
     }
-    return CODE_OK;
+    return walk.failed ? error_no_memory(error, AREA_SIGNALS, walk.capacity) : CODE_OK;
 }

@@ -6,34 +6,34 @@
 #ifndef TIDAL_SIGNALS_TRENDING_H
 #define TIDAL_SIGNALS_TRENDING_H
 
-#include "base/arena.h"
-#include "base/bitset.h"
 #include "signals/features.h"
+#include "signals/key_index.h"
 
 struct trending;
 
-/* *trending is owned by *fold (fold->ops->free).  `ledger` has applied each change before; it and
- * what `ids` refers to are lent for the life of the fold. */
-MUST_USE enum code trending_create(struct memory *memory, const struct ledger *ledger,
-                                   const struct ledger_ids *ids, struct fold *fold,
-                                   struct trending **trending, struct error *error);
+/* *trending is owned by *fold (fold->ops->free). */
+MUST_USE enum code trending_create(struct memory *memory, const struct index_source *source,
+                                   struct fold *fold, struct trending **trending,
+                                   struct error *error);
 
 struct trending_question {
     const struct signal *signal;
-    int64_t now_ms;             /* not before the newest event */
-    const struct bitset *among; /* only these count; NULL: all */
-    struct ranked *out;         /* has room for `limit` */
+    int64_t now_ms;                  /* not before the newest event */
+    const struct index_group *group; /* only items with this value; NULL: all */
+    const struct bitset *among;      /* only these count; NULL: all */
+    struct ranked *out;              /* has room for `limit` */
     size_t limit;
 };
 /* The items with the highest held peaks, highest first, equal ones by lower id; their values are
  * the peaks as they have decayed.  `limit` items come if so many of `among` trend; *count is their
  * number.  An item is listed for three half-lives after its peak.  Costs O(v log v), v the items
- * looked at: those that come, and those better ones that are not in `among`. */
+ * of the group looked at: those that come, and those better ones that are not in `among`. */
 MUST_USE enum code trending_top(const struct trending *trending,
                                 const struct trending_question *question, struct arena *arena,
                                 size_t *count, struct error *error);
 
-/* Items in the index of a signal: a bound on what trending_top gives. */
-size_t trending_count(const struct trending *trending, signal_id signal);
+/* Items in the index of a signal, or in a group of it: a bound on what trending_top gives. */
+size_t trending_count(const struct trending *trending, signal_id signal,
+                      const struct index_group *group);
 
 #endif

@@ -1,4 +1,4 @@
-/* Inside of what trends, shared by trending.c, trending_heap.c and trending_row.c. */
+/* Inside of what trends, shared by trending.c and trending_row.c. */
 #ifndef TIDAL_SIGNALS_TRENDING_PRIVATE_H
 #define TIDAL_SIGNALS_TRENDING_PRIVATE_H
 
@@ -11,8 +11,7 @@ enum {
     TREND_HALF_LIVES = 3 /* for so long an item is listed after its peak */
 };
 
-#define TREND_NO_KEY   INT64_MIN
-#define TREND_NO_PLACE UINT32_MAX
+#define TREND_NO_KEY INT64_MIN
 
 /* Who signalled an item, and when last. */
 struct trend_user {
@@ -29,24 +28,15 @@ struct trend {
     uint16_t user_count, user_capacity;
     uint8_t level; /* users whose hash begins with so many zero bits are kept */
     bool dirty;
-    uint32_t place; /* in the heap; TREND_NO_PLACE: not there */
 };
 
-struct trend_node {
-    int64_t key;
-    int64_t peak_ms;
-    entity_id id;
-    ordinal entity;
-};
-
-/* All trends of one signal, and a heap of those that have a peak: no node comes before its parent
- * (node 0 has no parent, that of node i is (i - 1) / 2). */
+/* All trends of one signal, and an index of those that have a peak. */
 struct trend_table {
     struct trend **trends; /* by ordinal; NULL: none */
     size_t capacity;
-    struct trend_node *heap;
-    size_t heap_count, heap_capacity;
-    size_t prune_at; /* when so many are in the heap, the dead are taken out */
+    struct key_index index;
+    bool has_index;
+    size_t prune_at; /* when so many are in the index, the dead are taken out */
 };
 
 struct trend_dirty {
@@ -62,8 +52,7 @@ struct trend_dirty_list {
 
 struct trending {
     struct memory *memory;
-    const struct ledger *ledger;
-    struct ledger_ids ids;
+    struct index_source source;
     struct trend_table tables[LIMIT_SIGNALS];
     struct trend_dirty_list dirty, sealed;
     size_t bytes;
@@ -83,19 +72,13 @@ static inline struct trend *trend_find(const struct trend_table *table, ordinal 
     return entity < table->capacity ? table->trends[entity] : NULL;
 }
 /* An empty trend where none is.  NULL on no memory. */
-struct trend *trend_create(struct trending *trending, signal_id signal, ordinal entity,
+struct trend *trend_create(struct trending *trending, const struct signal *signal, ordinal entity,
                            entity_id id);
 /* Room for `count` users.  false: no memory. */
 MUST_USE bool trend_reserve(struct trending *trending, struct trend *trend, size_t count);
 
-/* trending_heap.c: puts a trend where its key says, or takes it out. */
-bool trend_before(const struct trend_node *a, const struct trend_node *b);
-MUST_USE bool trend_heap_put(struct trending *trending, struct trend_table *table, ordinal entity);
-void trend_heap_remove(struct trend_table *table, struct trend *trend);
-/* Takes out what is over at `now_ms`, if the heap has grown to twice its size since the last time.
- */
-void trend_heap_prune(struct trend_table *table, int64_t now_ms, int64_t half_life_ms);
-bool trend_heap_check(const struct trend_table *table);
+/* Puts a trend that has a peak into the index of its signal.  false: no memory. */
+MUST_USE bool trend_index(struct trending *trending, const struct signal *signal, ordinal entity);
 
 /* trending_row.c */
 enum code trending_write(void *fold, struct store_batch *batch, struct error *error);

@@ -79,6 +79,13 @@ static enum code damaged(entity_id id, struct error *error)
                      (unsigned long long)id);
 }
 
+/* No event is later or earlier, so that differences of times do not overflow. */
+static bool is_a_time(int64_t time_ms)
+{
+    const int64_t bound = INT64_C(1) << 53;
+    return time_ms >= -bound && time_ms <= bound;
+}
+
 /* False: damaged.  *room false: no memory. */
 static bool decode(struct cursor *cursor, struct trending *trending, struct trend *trend,
                    bool *room)
@@ -89,7 +96,7 @@ static bool decode(struct cursor *cursor, struct trending *trending, struct tren
     if (has_peak) {
         trend->key = cursor_signed(cursor);
         trend->peak_ms = cursor_signed(cursor);
-        if (trend->key == TREND_NO_KEY) return false;
+        if (trend->key == TREND_NO_KEY || !is_a_time(trend->peak_ms)) return false;
     }
     uint64_t count = cursor_varint(cursor);
     if (cursor->failed || count > TREND_USERS_MAXIMUM) return false;
@@ -99,6 +106,7 @@ static bool decode(struct cursor *cursor, struct trending *trending, struct tren
         struct trend_user *user = &trend->users[trend->user_count];
         user->hash = cursor_u64(cursor);
         user->time_ms = cursor_signed(cursor);
+        if (!is_a_time(user->time_ms)) return false;
         if (trend->level > 0 && user->hash >> (64 - trend->level) != 0) return false;
     }
     return cursor_done(cursor);
@@ -117,7 +125,7 @@ static enum code load_row(struct trending *trending, const struct schema *schema
     signal_id signal = (signal_id)((unsigned)suffix.data[0] << 8 | suffix.data[1]);
     if (signal >= schema->signal_count || schema->signals[signal].trending_half_life_ms == 0)
         return damaged(id, error);
-    ordinal entity = trending->ids.ordinal_of(trending->ids.context, ENTITY_ITEM, id);
+    ordinal entity = trending->source.ids.ordinal_of(trending->source.ids.context, ENTITY_ITEM, id);
     struct trend_table *table = &trending->tables[signal];
     if (entity == ORDINAL_NONE || trend_find(table, entity)) return damaged(id, error);
     cursor_init(&cursor, row);
@@ -127,10 +135,11 @@ static enum code load_row(struct trending *trending, const struct schema *schema
                          "trend row of item '%llu' has version %u, this build knows %d",
                          (unsigned long long)id, version, ROW_VERSION);
     if (version == 0) return damaged(id, error);
-    struct trend *trend = trend_create(trending, signal, entity, id);
+    struct trend *trend = trend_create(trending, &schema->signals[signal], entity, id);
     bool room = trend;
     if (room && !decode(&cursor, trending, trend, &room)) return damaged(id, error);
-    if (room && trend->key != TREND_NO_KEY) room = trend_heap_put(trending, table, entity);
+    if (room && trend->key != TREND_NO_KEY)
+        room = trend_index(trending, &schema->signals[signal], entity);
     return room ? CODE_OK : error_no_memory(error, AREA_SIGNALS, sizeof *trend);
 }
 

@@ -35,9 +35,9 @@ static const char *const workload_definitions[] = {
     "DEFINE FIELD trust ON user FLOAT",
     "DEFINE EMBEDDING content ON item DIMENSIONS 4",
     "DEFINE SIGNAL watch ON item HALF LIFE 1h, 24h WINDOWS 1h, 24h, 7d VELOCITY 1h VALUE MIN MAX "
-    "POSITIVE FROM 0.5 NEGATIVE BELOW 0.1",
+    "POSITIVE FROM 0.5 NEGATIVE BELOW 0.1 TRENDING HALF LIFE 2h POPULAR 1h, 24h PER genre, tags",
     "DEFINE SIGNAL liked ON item HALF LIFE 7d WINDOWS 24h UNIQUE PER USER POSITIVE "
-    "CAP 6 PER USER PER 1h TRUST user.trust",
+    "CAP 6 PER USER PER 1h TRUST user.trust POPULAR 7d",
     "DEFINE SIGNAL skip ON item HALF LIFE 24h NEGATIVE LATENESS 7d SUBLINEAR PER 6h TRUST "
     "user.trust",
     "DEFINE SIGNAL rate ON item HALF LIFE 24h VALUE UNIQUE PER USER POSITIVE FROM 4 NEGATIVE "
@@ -54,7 +54,8 @@ static const char *const workload_definitions[] = {
 };
 
 /* One more, at some point among the changes: a built-in signal is defined anew. */
-#define WORKLOAD_LATER "DEFINE SIGNAL impression ON item HALF LIFE 1h, 7d WINDOWS 24h"
+#define WORKLOAD_LATER                                                                             \
+    "DEFINE SIGNAL impression ON item HALF LIFE 1h, 7d WINDOWS 24h POPULAR 7d PER tags"
 
 struct event {
     struct change change;

@@ -65,6 +65,12 @@ static const struct {
      "AND user_key = 'ann' AND key <> 'k' AND target = 'item' LIMIT 5 WAIT 500ms;",
      STATEMENT_TAIL},
     {"DEFINE EXPOSURE ON item.creator HALF LIFE 6h", STATEMENT_DEFINE},
+    {"DEFINE SIGNAL view ON item TRENDING HALF LIFE 2h POPULAR 1h, 7d PER item.genre, tags",
+     STATEMENT_DEFINE},
+    {"RETRIEVE items FROM trending(view), trending(view, 5), trending(view, 1h), "
+     "trending(view, 1h, 5), trending(view, genre = 'a'), trending(view, 1h, item.genre = $g, 5), "
+     "popular(view, 7d), popular(view, 7d, 5), popular(view, 7d, genre = 'a', 5)",
+     STATEMENT_RETRIEVE},
 };
 
 static void every_form_of_every_statement_parses(struct test *t)

@@ -11,6 +11,18 @@ enum { ITEMS = 30, EVENTS = 6000, EVERY = 100, NOBODY = 0, SERIES = 20000, BURST
 
 #define HALF_LIFE (2 * HOUR)
 
+/* The field that the index is kept per: each item has up to two of its values. */
+enum { VALUES = 5 };
+static uint32_t values[ITEMS][2];
+static size_t value_counts[ITEMS];
+
+static const uint32_t *codes_of(void *context, field_id field, ordinal item, size_t *count)
+{
+    (void)context;
+    *count = field == 0 && item < ITEMS ? value_counts[item] : 0;
+    return *count > 0 ? values[item] : NULL;
+}
+
 /* A ledger and what trends by it. */
 struct trend_world {
     struct world world;
@@ -18,6 +30,12 @@ struct trend_world {
     struct trending *trending;
     struct arena arena;
 };
+
+static bool create(struct trend_world *w, struct fold *fold, struct trending **trending)
+{
+    struct index_source source = {w->world.ledger, world_ids, codes_of};
+    return trending_create(&w->world.memory, &source, fold, trending, &w->world.error) == CODE_OK;
+}
 
 static bool trend_world_init(struct trend_world *w)
 {
@@ -33,8 +51,7 @@ static bool trend_world_init(struct trend_world *w)
     w->world.signals[LIKE].trending_half_life_ms = HOUR;
     w->world.signals[LIKE].trending_window = 0;
     arena_init(&w->arena, &w->world.memory, (size_t)1 << 24);
-    return trending_create(&w->world.memory, w->world.ledger, &world_ids, &w->fold, &w->trending,
-                           &w->world.error) == CODE_OK;
+    return create(w, &w->fold, &w->trending);
 }
 
 static void trend_world_release(struct trend_world *w)
@@ -95,15 +112,40 @@ static bool delete_item(struct trend_world *w, ordinal item)
     return delete_entity(w, ENTITY_ITEM, item, world_id(item));
 }
 
-static size_t top(struct trend_world *w, int64_t now_ms, const struct bitset *among,
-                  struct ranked *out, size_t limit)
+static size_t answer(struct trend_world *w, const struct trending_question *question)
 {
     size_t count = 0;
     arena_reset(&w->arena);
-    struct trending_question question = {&w->world.signals[VIEW], now_ms, among, out, limit};
-    if (trending_top(w->trending, &question, &w->arena, &count, &w->world.error) != CODE_OK)
+    if (trending_top(w->trending, question, &w->arena, &count, &w->world.error) != CODE_OK)
         return SIZE_MAX;
     return count;
+}
+
+static size_t top(struct trend_world *w, int64_t now_ms, const struct bitset *among,
+                  struct ranked *out, size_t limit)
+{
+    struct trending_question question = {.signal = &w->world.signals[VIEW],
+                                         .now_ms = now_ms,
+                                         .among = among,
+                                         .out = out,
+                                         .limit = limit};
+    return answer(w, &question);
+}
+
+/* The item gets other values, after which the fold is told of a PUT or PATCH. */
+static bool put(struct trend_world *w, ordinal item, const uint32_t *codes, size_t count,
+                bool patch)
+{
+    struct change change = {.kind = patch ? CHANGE_PATCH : CHANGE_PUT};
+    struct resolved_change resolved = {.change = &change,
+                                       .schema = &w->world.schema,
+                                       .subject = item,
+                                       .subject_id = world_id(item),
+                                       .other = ORDINAL_NONE};
+    for (size_t i = 0; i < count; i++)
+        values[item][i] = codes[i];
+    value_counts[item] = count;
+    return w->fold.ops->apply(w->fold.state, &resolved, &w->world.error) == CODE_OK;
 }
 
 static bool near(double value, double wanted)
@@ -135,9 +177,7 @@ static bool reopen(struct trend_world *w)
          w->fold.ops->dump(w->fold.state, batch, error) == CODE_OK &&
          store_write(store, batch, error) == CODE_OK;
     store_batch_free(batch);
-    ok = ok && store_dump(store, &before, error) == CODE_OK &&
-         trending_create(&world->memory, world->ledger, &world_ids, &loaded, &trending, error) ==
-             CODE_OK &&
+    ok = ok && store_dump(store, &before, error) == CODE_OK && create(w, &loaded, &trending) &&
          loaded.ops->load(loaded.state, store, &world->schema, error) == CODE_OK;
     batch = NULL;
     ok = ok && store_batch_create(copy, &batch, error) == CODE_OK &&
@@ -297,6 +337,68 @@ static bool burst(struct trend_world *w, ordinal item, uint64_t users, int64_t t
     for (uint64_t i = 0; i < users; i++)
         if (!view(w, item, 1000 + i, time_ms)) return false;
     return true;
+}
+
+/* The list of a value is what the list of all has of it, whatever came first: the item's values or
+ * its peak. */
+static bool group_agrees(struct trend_world *w, uint32_t code, int64_t now_ms)
+{
+    struct ranked all[ITEMS], list[ITEMS];
+    struct index_group group = {0, code};
+    struct trending_question question = {.signal = &w->world.signals[VIEW],
+                                         .now_ms = now_ms,
+                                         .group = &group,
+                                         .out = list,
+                                         .limit = ITEMS};
+    size_t count = answer(w, &question), found = 0;
+    size_t all_count = top(w, now_ms, NULL, all, ITEMS);
+    for (size_t i = 0; i < all_count; i++) {
+        bool has = false;
+        for (size_t j = 0; j < value_counts[all[i].entity]; j++)
+            has = has || values[all[i].entity][j] == code;
+        if (!has) continue;
+        if (found == count || list[found].entity != all[i].entity ||
+            list[found].value != all[i].value)
+            return false;
+        found++;
+    }
+    return found == count && count <= trending_count(w->trending, VIEW, &group);
+}
+
+static void a_list_per_value_follows_the_fields_of_its_items(struct test *t)
+{
+    static struct trend_world w;
+    struct choices choices;
+    size_t listed = 0;
+    memset(value_counts, 0, sizeof value_counts);
+    CHECK(trend_world_init(&w));
+    w.world.signals[VIEW].index_field_count = 1;
+    w.world.signals[VIEW].index_fields[0] = 0;
+    choices_from_seed(&choices, 21, &w.world.memory);
+    int64_t now_ms = START;
+    for (size_t i = 0; i < EVENTS; i++) {
+        now_ms += (int64_t)choose(&choices, 2 * (uint64_t)MINUTE);
+        ordinal item = (ordinal)choose(&choices, ITEMS - 1);
+        if (choose_one_in(&choices, 40)) CHECK(burst(&w, item, 8, now_ms));
+        if (choose_one_in(&choices, 500)) CHECK(delete_item(&w, item));
+        if (choose_one_in(&choices, 5)) {
+            uint32_t first = (uint32_t)choose(&choices, VALUES - 1);
+            uint32_t codes[2] = {first, (first + 1) % VALUES};
+            CHECK(put(&w, item, codes, (size_t)choose(&choices, 2), choose_one_in(&choices, 2)));
+        }
+        CHECK(view(&w, item, choose(&choices, 60), now_ms));
+        if (i % 20 != 0) continue;
+        CHECK(check(&w));
+        for (uint32_t code = 0; code <= VALUES; code++)
+            CHECK(group_agrees(&w, code, now_ms));
+        struct index_group group = {0, 1};
+        listed += trending_count(w.trending, VIEW, &group);
+        if (choose_one_in(&choices, 9)) CHECK(reopen(&w));
+    }
+    CHECK(listed > EVENTS / 20);
+    choices_release(&choices);
+    trend_world_release(&w);
+    memset(value_counts, 0, sizeof value_counts);
 }
 
 static void order_stays_without_any_event(struct test *t)
@@ -537,6 +639,7 @@ static void bursts_are_seen_while_they_last(struct test *t)
 int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(the_list_is_that_of_all_events_sorted),
+               CASE(a_list_per_value_follows_the_fields_of_its_items),
                CASE(order_stays_without_any_event),
                CASE(a_quiet_item_leaves_within_three_half_lives),
                CASE(a_further_view_never_lowers_an_item), CASE(one_user_cannot_make_an_item_trend),
