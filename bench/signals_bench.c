@@ -9,6 +9,7 @@
  * what a server's process uses counts.  bench/signals.sh starts the server and runs this. */
 #include "signals/system.h"
 
+#include "os/pages.h"
 #include "schema/schema.h"
 #include "signals/features.h"
 #include "signals/ledger.h"
@@ -77,6 +78,7 @@ static void world_init(struct world *world)
     struct error error;
     *world = (struct world){.schema = {.signal_count = SIGNALS + 2}};
     memory_init(&world->memory, 0);
+    world->memory.ask_pages = pages_ask_large; /* as the engine has it */
     for (signal_id i = 0; i < SIGNALS + 2; i++)
         define(&world->signals[i], i);
     world->schema.signals = world->signals;

@@ -46,8 +46,7 @@ _Static_assert(FLT_EVAL_METHOD == 0, "doubles must be computed as doubles");
 
 #define SUM_BOUND ((decay_sum)1 << DECAY_SUM_BITS)
 
-/* 2^(i/256), correctly rounded. */
-static const double exp2_table[257] = {
+const double decay_exp2_table[257] = {
     0x1.0000000000000p+0, 0x1.00b1afa5abcbfp+0, 0x1.0163da9fb3335p+0, 0x1.02168143b0281p+0,
     0x1.02c9a3e778061p+0, 0x1.037d42e11bbccp+0, 0x1.04315e86e7f85p+0, 0x1.04e5f72f654b1p+0,
     0x1.059b0d3158574p+0, 0x1.0650a0e3c1f89p+0, 0x1.0706b29ddf6dep+0, 0x1.07bd42b72a836p+0,
@@ -118,12 +117,12 @@ static ALWAYS_INLINE double power_of_two(double fraction)
 {
     assert(fraction >= 0 && fraction < 1);
     int nearest = (int)(fraction * 256.0 + 0.5);
-    double x = (fraction - nearest * (1.0 / 256)) * 0x1.62e42fefa39efp-1; /* |x| <= ln 2 / 512 */
+    double x = (fraction - nearest * (1.0 / 256)) * DECAY_LN_2; /* |x| <= ln 2 / 512 */
     double series = 1.0 / 24 + x * (1.0 / 120);
     series = 1.0 / 6 + x * series;
     series = 0.5 + x * series;
     series = 1.0 + x * series;
-    return exp2_table[nearest] + exp2_table[nearest] * (x * series);
+    return decay_exp2_table[nearest] + decay_exp2_table[nearest] * (x * series);
 }
 
 double exp2_fraction(double fraction)
@@ -178,7 +177,7 @@ static ALWAYS_INLINE int64_t divide(const struct decay *decay, int64_t time_ms, 
     return epoch;
 }
 
-static ALWAYS_INLINE int64_t epoch_of(const struct decay *decay, int64_t time_ms)
+int64_t decay_epoch(const struct decay *decay, int64_t time_ms)
 {
     int64_t left;
     return divide(decay, time_ms, &left);
@@ -187,19 +186,16 @@ static ALWAYS_INLINE int64_t epoch_of(const struct decay *decay, int64_t time_ms
 decay_sum decay_advance(const struct decay *decay, decay_sum sum, int64_t old_ms, int64_t new_ms)
 {
     assert(new_ms >= old_ms);
-    int64_t epochs = epoch_of(decay, new_ms) - epoch_of(decay, old_ms);
+    int64_t epochs = decay_epoch(decay, new_ms) - decay_epoch(decay, old_ms);
     return sum >> (epochs < 127 ? epochs : 127);
 }
 
 /* The contribution in units of its own epoch: m of the essay. */
-static ALWAYS_INLINE int64_t mantissa(const struct decay *decay, int64_t time_ms, int64_t magnitude,
-                                      int64_t *epoch)
+static ALWAYS_INLINE int64_t mantissa(const struct decay *decay, int64_t left_ms, int64_t magnitude)
 {
-    int64_t left;
-    *epoch = divide(decay, time_ms, &left);
-    double fraction = (double)left / (double)decay->half_life_ms;
+    double fraction = (double)left_ms / (double)decay->half_life_ms;
     if (fraction >= 1) return magnitude << (DECAY_MANTISSA_BITS - DECAY_VALUE_BITS + 1);
-    double unit = power_of_two(fraction) * (1 << (DECAY_MANTISSA_BITS - DECAY_VALUE_BITS));
+    double unit = power_of_two(fraction) * DECAY_UNIT;
     return (int64_t)((double)magnitude * unit + 0.5);
 }
 
@@ -209,9 +205,9 @@ decay_sum decay_add(const struct decay *decay, decay_sum sum, int64_t newest_ms,
     assert(time_ms <= newest_ms);
     assert(sign == 1 || sign == -1);
     assert(value > -(INT64_C(1) << 48) && value < INT64_C(1) << 48);
-    int64_t epoch;
-    decay_sum contribution = mantissa(decay, time_ms, value < 0 ? -value : value, &epoch);
-    int64_t epochs = epoch_of(decay, newest_ms) - epoch;
+    int64_t left_ms, epoch = divide(decay, time_ms, &left_ms);
+    decay_sum contribution = mantissa(decay, left_ms, value < 0 ? -value : value);
+    int64_t epochs = decay_epoch(decay, newest_ms) - epoch;
     if (epochs > 126) return sum;
     contribution = (contribution << decay->spare_bits) >> epochs;
     sum += (value < 0) == (sign < 0) ? contribution : -contribution;
@@ -220,28 +216,12 @@ decay_sum decay_add(const struct decay *decay, decay_sum sum, int64_t newest_ms,
     return sum;
 }
 
-int64_t decay_advance_small(const struct decay *decay, int64_t sum, int64_t old_ms, int64_t new_ms)
+void decay_event_init(struct decay_event *of, const struct decay *decay,
+                      const struct contribution *event, bool adds)
 {
-    assert(new_ms >= old_ms);
-    int64_t epochs = epoch_of(decay, new_ms) - epoch_of(decay, old_ms);
-    return sum >> (epochs < 63 ? epochs : 63);
-}
-
-bool decay_add_small(const struct decay *decay, int64_t *sum, int64_t newest_ms,
-                     const struct contribution *event)
-{
-    const int64_t bound = INT64_C(1) << 62;
-    bool negative = event->value < 0;
-    int64_t epoch, magnitude = negative ? -event->value : event->value;
-    assert(event->time_ms <= newest_ms && *sum<bound && * sum> - bound);
-    int64_t contribution = mantissa(decay, event->time_ms, magnitude, &epoch);
-    if (contribution >= bound >> decay->spare_bits) return false;
-    int64_t epochs = event->time_ms == newest_ms ? 0 : epoch_of(decay, newest_ms) - epoch;
-    contribution = contribution << decay->spare_bits >> (epochs < 63 ? epochs : 63);
-    int64_t added = *sum + (negative == (event->sign < 0) ? contribution : -contribution);
-    if (added >= bound || added <= -bound) return false;
-    *sum = added;
-    return true;
+    of->epoch = divide(decay, event->time_ms, &of->left_ms);
+    of->mantissa =
+        adds ? mantissa(decay, of->left_ms, event->value < 0 ? -event->value : event->value) : 0;
 }
 
 struct decay_now decay_now(const struct decay *decay, int64_t now_ms)
@@ -260,7 +240,7 @@ struct decay_now decay_now(const struct decay *decay, int64_t now_ms)
 double decay_read(const struct decay_now *now, decay_sum sum, int64_t newest_ms)
 {
     if (sum == 0) return 0;
-    int64_t epochs = now->epoch - epoch_of(&now->decay, newest_ms);
+    int64_t epochs = now->epoch - decay_epoch(&now->decay, newest_ms);
     if (epochs < 0) epochs = 0;
     return (double)sum * exp2_whole(-epochs - DECAY_MANTISSA_BITS - now->decay.spare_bits) *
            now->scale;

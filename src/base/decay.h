@@ -41,11 +41,20 @@ decay_sum decay_advance(const struct decay *decay, decay_sum sum, int64_t old_ms
 decay_sum decay_add(const struct decay *decay, decay_sum sum, int64_t newest_ms, int64_t time_ms,
                     int64_t value, int sign);
 
-/* The same for sums of at most 62 bits, to the same results. */
-int64_t decay_advance_small(const struct decay *decay, int64_t sum, int64_t old_ms, int64_t new_ms);
-/* false, and *sum as it was: the new one has more bits. */
-MUST_USE bool decay_add_small(const struct decay *decay, int64_t *sum, int64_t newest_ms,
-                              const struct contribution *event);
+/* The epoch that a time is in. */
+int64_t decay_epoch(const struct decay *decay, int64_t time_ms);
+
+/* What an event says to a half-life, before it meets a sum. */
+struct decay_event {
+    int64_t epoch, left_ms; /* of its time: the half-life it is in, and how far */
+    int64_t mantissa;       /* of its magnitude, in units of its own epoch; 0 without `adds` */
+};
+void decay_event_init(struct decay_event *of, const struct decay *decay,
+                      const struct contribution *event, bool adds);
+
+#define DECAY_LN_2 0x1.62e42fefa39efp-1
+#define DECAY_UNIT (1 << (DECAY_MANTISSA_BITS - DECAY_VALUE_BITS))
+extern const double decay_exp2_table[257]; /* 2^(i/256), correctly rounded */
 
 /* Reading: the parts that depend on `now_ms` alone are computed once. */
 struct decay_now {
@@ -64,9 +73,14 @@ double exp2_fraction(double fraction);
 double exp2_whole(int64_t power);
 
 /* Division that rounds down, and what is left: 0 <= left < divisor. */
-static inline int64_t floor_divide(int64_t dividend, int64_t divisor, int64_t *left)
+static ALWAYS_INLINE int64_t floor_divide(int64_t dividend, int64_t divisor, int64_t *left)
 {
     assert(divisor > 0);
+    if (dividend >= 0) { /* what is written out as a constant is cheaper to divide by so */
+        uint64_t quotient = (uint64_t)dividend / (uint64_t)divisor;
+        *left = (int64_t)((uint64_t)dividend - quotient * (uint64_t)divisor);
+        return (int64_t)quotient;
+    }
     int64_t quotient = dividend / divisor;
     *left = dividend % divisor;
     if (*left < 0) {

@@ -9,6 +9,7 @@ void memory_init(struct memory *memory, size_t limit_bytes)
     memory->limit_bytes = limit_bytes;
     memory->fail_at_call = 0;
     memory->fail_from_then_on = false;
+    memory->ask_pages = NULL;
     atomic_init(&memory->used_bytes, 0);
     atomic_init(&memory->peak_bytes, 0);
     atomic_init(&memory->call_count, 0);
@@ -65,6 +66,16 @@ void *memory_allocate(struct memory *memory, size_t bytes)
 void *memory_allocate_zeroed(struct memory *memory, size_t bytes)
 {
     return allocate(memory, bytes, true);
+}
+
+void *memory_allocate_pages(struct memory *memory, size_t bytes)
+{
+    assert(bytes % MEMORY_PAGE_BYTES == 0);
+    if (bytes == 0 || made_to_fail(memory) || !take(memory, bytes)) return NULL;
+    void *block = aligned_alloc(MEMORY_PAGE_BYTES, bytes);
+    if (!block) give_back(memory, bytes);
+    if (block && memory->ask_pages) memory->ask_pages(block, bytes);
+    return block;
 }
 
 void *memory_resize(struct memory *memory, void *block, size_t old_bytes, size_t new_bytes)

@@ -17,6 +17,7 @@ struct memory {
     atomic_ullong call_count;        /* allocations and growing resizes asked for so far */
     unsigned long long fail_at_call; /* the call of this number (from 1) fails; 0: none */
     bool fail_from_then_on;          /* every later call fails as well */
+    void (*ask_pages)(void *block, size_t bytes); /* as os/pages.h does; NULL: nobody asks */
 };
 
 void memory_init(struct memory *memory, size_t limit_bytes);
@@ -30,6 +31,10 @@ MUST_USE void *memory_allocate_zeroed(struct memory *memory, size_t bytes);
 /* On failure returns NULL and leaves the old block as it was.  `new_bytes` must be > 0. */
 MUST_USE void *memory_resize(struct memory *memory, void *block, size_t old_bytes,
                              size_t new_bytes);
+/* Memory that is read all over the place: aligned to MEMORY_PAGE_BYTES, of which `bytes` is a
+ * multiple, and asked for in pages of that size.  Given back by memory_free. */
+enum { MEMORY_PAGE_BYTES = 2 << 20 };
+MUST_USE void *memory_allocate_pages(struct memory *memory, size_t bytes);
 /* `block` may be NULL. */
 void memory_free(struct memory *memory, void *block, size_t bytes);
 

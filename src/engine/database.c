@@ -7,6 +7,7 @@
 #include "behaviour/quota.h"
 #include "entities/entities.h"
 #include "os/entropy.h"
+#include "os/pages.h"
 #include "os/simulated.h"
 #include "relations/edges.h"
 #include "signals/ledger.h"
@@ -161,6 +162,7 @@ static uint64_t checkpoint_log_bytes(const struct database_options *options)
 static void init(struct database *database, const struct database_options *options)
 {
     memory_init(&database->state_memory, 0);
+    database->state_memory.ask_pages = pages_ask_large;
     memory_init(&database->request_memory, options->memory_limit_bytes);
     database->memory_limit_bytes = options->memory_limit_bytes;
     database->clock = options->clock ? options->clock : clock_system();

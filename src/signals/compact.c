@@ -31,11 +31,12 @@
 enum { NUMBER_BITS = 9, NUMBER_MASK = (1 << NUMBER_BITS) - 1, LEVEL_BITS = 10 };
 enum { COUNT_MAXIMUM = (1 << (32 - NUMBER_BITS)) - 1, RUNS_MAXIMUM = RING_MAXIMUM * 512 };
 
-#define TIME_BOUND ((int64_t)1 << 51)
+#define TIME_BOUND DECAY_SMALL_TIME_BOUND
 #define NEVER      (-((int64_t)1 << 55)) /* newest_ms of an empty one */
 #define SMALL_SUM  ((decay_sum)1 << 62)
 
 _Static_assert(sizeof(struct compact) == 16, "the head of a compact record has 16 bytes");
+_Static_assert(RING_MAXIMUM == 3, "level_start adds up two coarser levels");
 
 /* A run as it is thought of. */
 struct run {
@@ -92,10 +93,9 @@ static void level_change(struct compact *compact, uint32_t level, int32_t by)
 /* Index of the first run of a level: those of all coarser ones come before. */
 static uint32_t level_start(const struct compact *compact, uint32_t level)
 {
-    uint32_t start = 0;
-    for (uint32_t i = level + 1; i < RING_MAXIMUM; i++)
-        start += level_count(compact, i);
-    return start;
+    const uint32_t mask = (1U << LEVEL_BITS) - 1;
+    uint32_t coarser = compact->run_counts[0] >> (level * LEVEL_BITS) >> LEVEL_BITS;
+    return (coarser & mask) + (coarser >> LEVEL_BITS & mask);
 }
 
 static struct run run_load(const uint8_t *at, unsigned flags)
@@ -158,10 +158,56 @@ void compact_init(struct compact *compact, const struct layout *layout, unsigned
     totals_of(compact, layout)[2] = INT64_MIN;
 }
 
-/* Moves the runs of `level` that are too old for it, from its old end to the next coarser one, or
- * away.  `old_ms` was the newest event when their numbers were written. */
+/* A time in the hops of a ring: in hop `number`, so long behind its start. */
+struct hop_place {
+    int64_t number, left_ms;
+};
+
+static ALWAYS_INLINE struct hop_place hop_place(const struct ring_shape *shape, int64_t time_ms)
+{
+    struct hop_place place;
+    place.number = divide_by_hop(shape->hop_ms, time_ms, &place.left_ms);
+    return place;
+}
+
+/* The same of a time that is `apart_ms` later: most are in the same hop. */
+static ALWAYS_INLINE struct hop_place later_place(const struct ring_shape *shape,
+                                                  struct hop_place place, int64_t time_ms,
+                                                  int64_t apart_ms)
+{
+    if (apart_ms >= shape->hop_ms - place.left_ms) return hop_place(shape, time_ms + apart_ms);
+    place.left_ms += apart_ms;
+    return place;
+}
+
+/* As bucket_number and bucket_first say of its time. */
+static ALWAYS_INLINE int64_t place_bucket(struct hop_place place)
+{
+    return place.number - (place.left_ms == 0);
+}
+
+static ALWAYS_INLINE int64_t place_first(const struct layout *layout, uint32_t level,
+                                         struct hop_place place)
+{
+    return place.number - layout->ring_hops[level] - (place.left_ms < layout->ring_rest_ms[level]);
+}
+
+/* The bucket of the next coarser ring that a bucket lies in.  Ratios are written out so that none
+ * is divided by at run time. */
+static int64_t coarser_bucket(int64_t number, int64_t ratio)
+{
+    int64_t left;
+    if (ratio == 12) return floor_divide(number, 12, &left);
+    if (ratio == 24) return floor_divide(number, 24, &left);
+    assert(ratio == 12 * 24);
+    return floor_divide(number, 12 * 24, &left);
+}
+
+/* Moves the runs of `level` that are too old for it, those of buckets before `first`, from its old
+ * end to the next coarser one, or away.  `old_ms` was the newest event when their numbers were
+ * written. */
 static void expire(struct compact *compact, const struct layout *layout, uint32_t level,
-                   int64_t old_ms, int64_t new_ms)
+                   int64_t old_ms, int64_t first)
 {
     const struct ring_shape *shape = &layout->rings[level];
     uint32_t count = level_count(compact, level), gone = 0;
@@ -169,18 +215,17 @@ static void expire(struct compact *compact, const struct layout *layout, uint32_
     unsigned flags = compact_flags(compact);
     size_t step = stride(flags);
     int64_t newest = bucket_number(shape->hop_ms, old_ms);
-    int64_t first = bucket_first(shape->hop_ms, shape->longest_ms, new_ms);
     bool has_coarser = level + 1 < layout->ring_count;
     int64_t ratio = has_coarser ? layout->rings[level + 1].hop_ms / shape->hop_ms : 1;
     uint32_t coarser = has_coarser ? level_count(compact, level + 1) : 0;
     uint8_t *read = runs_of(compact, layout) + level_start(compact, level) * step, *write = read;
     for (; gone < count; gone++, read += step) {
         uint32_t stored = load_run(read) & NUMBER_MASK;
-        int64_t left, number = newest - (((uint32_t)newest - stored) & NUMBER_MASK);
+        int64_t number = newest - (((uint32_t)newest - stored) & NUMBER_MASK);
         if (number >= first) break;
         if (!has_coarser) continue;
         struct run run = run_load(read, flags);
-        run.number = (uint32_t)floor_divide(number, ratio, &left) & NUMBER_MASK;
+        run.number = (uint32_t)coarser_bucket(number, ratio) & NUMBER_MASK;
         struct run last = {.count = 0};
         if (coarser > 0) last = run_load(write - step, flags);
         if (coarser > 0 && last.number == run.number) {
@@ -200,16 +245,24 @@ static void expire(struct compact *compact, const struct layout *layout, uint32_
     level_change(compact, level, -(int32_t)gone);
 }
 
-static void advance(struct compact *compact, const struct layout *layout, int64_t newest_ms)
+/* Drops and moves what the longest windows at `time_ms`, which is newer than all before it, do not
+ * see any more; places[level]: of that time. */
+static ALWAYS_INLINE void advance(struct compact *compact, const struct layout *layout,
+                                  int64_t old_ms, int64_t time_ms, const struct hop_place *places)
 {
-    int64_t old_ms = compact_newest_ms(compact);
-    compact->newest_and_flags = newest_ms * 256 | compact_flags(compact);
+    int64_t apart_ms = time_ms - old_ms;
+    compact->newest_and_flags = time_ms * 256 | compact_flags(compact);
     if (old_ms == NEVER) return;
-    int64_t *decays = decays_of(compact);
-    for (uint32_t i = 0; i < layout->decay_count; i++)
-        decays[i] = decay_advance_small(&layout->decays[i], decays[i], old_ms, newest_ms);
-    for (uint32_t level = 0; level < layout->ring_count; level++)
-        expire(compact, layout, level, old_ms, newest_ms);
+    for (uint32_t level = 0; level < layout->ring_count; level++) {
+        /* Both within one hop, and on one side of where the longest window ends in it: nothing
+         * has become too old. */
+        struct hop_place place = places[level];
+        int64_t rest_ms = layout->ring_rest_ms[level];
+        bool same_hop = apart_ms <= place.left_ms;
+        bool same_side = (place.left_ms - apart_ms < rest_ms) == (place.left_ms < rest_ms);
+        if (same_hop && same_side) continue;
+        expire(compact, layout, level, old_ms, place_first(layout, level, place));
+    }
 }
 
 /* Where an event's run is, or would be. */
@@ -220,22 +273,24 @@ struct place {
     bool found;
 };
 
-static struct place locate(const struct compact *compact, const struct layout *layout,
-                           int64_t time_ms)
+static ALWAYS_INLINE struct place locate(const struct compact *compact, const struct layout *layout,
+                                         unsigned flags, int64_t time_ms,
+                                         const struct hop_place *places)
 {
-    size_t step = stride(compact_flags(compact));
+    size_t step = stride(flags);
+    int64_t apart_ms = compact_newest_ms(compact) - time_ms;
     for (uint32_t level = 0; level < layout->ring_count; level++) {
-        const struct ring_shape *shape = &layout->rings[level];
-        int64_t number = bucket_number(shape->hop_ms, time_ms);
-        if (number < bucket_first(shape->hop_ms, shape->longest_ms, compact_newest_ms(compact)))
-            continue;
-        uint32_t newest = (uint32_t)bucket_number(shape->hop_ms, compact_newest_ms(compact));
-        uint32_t age = newest - (uint32_t)number, start = level_start(compact, level);
+        int64_t number = place_bucket(places[level]);
+        struct hop_place newest =
+            later_place(&layout->rings[level], places[level], time_ms, apart_ms);
+        if (number < place_first(layout, level, newest)) continue;
+        uint32_t last = (uint32_t)place_bucket(newest);
+        uint32_t age = last - (uint32_t)number, start = level_start(compact, level);
         uint32_t index = start + level_count(compact, level);
         const uint8_t *at = runs_of(compact, layout) + index * step;
         bool found = false;
         for (; index > start; index--, at -= step) {
-            uint32_t other = (newest - load_run(at - step)) & NUMBER_MASK;
+            uint32_t other = (last - load_run(at - step)) & NUMBER_MASK;
             found = other == age;
             if (other >= age) break;
         }
@@ -268,16 +323,16 @@ static bool can_retract(const struct compact *compact, const struct layout *layo
     return run.count > 1 || run.sum == event->value;
 }
 
-static void change_run(struct compact *compact, const struct layout *layout,
-                       const struct place *place, const struct contribution *event)
+static ALWAYS_INLINE void change_run(struct compact *compact, const struct layout *layout,
+                                     unsigned flags, const struct place *place,
+                                     const struct contribution *event)
 {
-    unsigned flags = compact_flags(compact);
     size_t step = stride(flags);
     uint8_t *at = runs_of(compact, layout) + place->index * step;
     size_t after = (compact_run_count(compact) - place->index) * step;
     struct run one = {place->number, 1, event->value, event->value, event->value};
     if (!place->found) {
-        memmove(at + step, at, after);
+        if (after > 0) memmove(at + step, at, after); /* most are the newest */
         run_store(at, flags, &one);
         level_change(compact, place->level, 1);
         return;
@@ -316,31 +371,44 @@ static void set_totals(struct compact *compact, const struct layout *layout,
     if (event->value > totals[2]) totals[2] = event->value;
 }
 
+static ALWAYS_INLINE enum compact_outcome add(struct compact *compact, const struct layout *layout,
+                                              unsigned flags, size_t bytes,
+                                              const struct contribution *event, bool decays)
+{
+    int64_t time_ms = event->time_ms, old_ms = compact_newest_ms(compact), sum = 0;
+    struct hop_place places[RING_MAXIMUM];
+    for (uint32_t level = 0; level < layout->ring_count; level++)
+        places[level] = hop_place(&layout->rings[level], time_ms);
+    if (time_ms > old_ms) advance(compact, layout, old_ms, time_ms, places);
+    struct place place = locate(compact, layout, flags, time_ms, places);
+    bool in_ring = place.level < RING_MAXIMUM, needs_run = in_ring && !place.found;
+    enum compact_outcome outcome = COMPACT_DONE;
+    if (event->sign < 0 && !can_retract(compact, layout, &place, event))
+        outcome = COMPACT_DOES_NOT_FIT;
+    else if (!sum_with(compact, layout, event, &sum))
+        outcome = COMPACT_DOES_NOT_FIT;
+    else if (needs_run && compact_bytes(layout, flags, compact_run_count(compact) + 1) > bytes)
+        outcome = COMPACT_NEEDS_ROOM;
+    /* Moves them on in any case. */
+    bool adds = decays && outcome == COMPACT_DONE;
+    int64_t from_ms = old_ms == NEVER ? time_ms : old_ms;
+    if (!decay_count_small(&layout->lanes, decays_of(compact), from_ms, event, adds))
+        return COMPACT_DOES_NOT_FIT;
+    if (outcome != COMPACT_DONE) return outcome;
+    if (in_ring) change_run(compact, layout, flags, &place, event);
+    set_totals(compact, layout, event, sum);
+    return COMPACT_DONE;
+}
+
 enum compact_outcome compact_add(struct compact *compact, const struct layout *layout, size_t bytes,
                                  const struct contribution *event, bool decays)
 {
-    int64_t sums[LIMIT_HALF_LIVES], sum = 0;
+    unsigned flags = compact_flags(compact) & (COMPACT_VALUED | COMPACT_EXTREMES);
     if (event->time_ms <= -TIME_BOUND || event->time_ms >= TIME_BOUND) return COMPACT_DOES_NOT_FIT;
     if (compact->count >= COUNT_MAXIMUM) return COMPACT_DOES_NOT_FIT;
-    if (!(compact_flags(compact) & COMPACT_VALUED) && event->value != SIGNAL_VALUE_ONE)
-        return COMPACT_NEEDS_VALUES;
-    if (event->time_ms > compact_newest_ms(compact)) advance(compact, layout, event->time_ms);
-    memcpy(sums, decays_of(compact), layout->decay_count * sizeof *sums);
-    for (uint32_t i = 0; decays && i < layout->decay_count; i++)
-        if (!decay_add_small(&layout->decays[i], &sums[i], compact_newest_ms(compact), event))
-            return COMPACT_DOES_NOT_FIT;
-    struct place place = locate(compact, layout, event->time_ms);
-    bool in_ring = place.level < RING_MAXIMUM;
-    if (event->sign < 0 && !can_retract(compact, layout, &place, event))
-        return COMPACT_DOES_NOT_FIT;
-    if (!sum_with(compact, layout, event, &sum)) return COMPACT_DOES_NOT_FIT;
-    if (in_ring && !place.found &&
-        compact_bytes(layout, compact_flags(compact), compact_run_count(compact) + 1) > bytes)
-        return COMPACT_NEEDS_ROOM;
-    memcpy(decays_of(compact), sums, layout->decay_count * sizeof *sums);
-    if (in_ring) change_run(compact, layout, &place, event);
-    set_totals(compact, layout, event, sum);
-    return COMPACT_DONE;
+    if (flags != 0) return add(compact, layout, flags, bytes, event, decays);
+    if (event->value != SIGNAL_VALUE_ONE) return COMPACT_NEEDS_VALUES;
+    return add(compact, layout, 0, bytes, event, decays); /* most are so: of its own code */
 }
 
 void compact_add_values(const struct compact *from, const struct layout *layout, struct compact *to)

@@ -55,6 +55,18 @@ void compact_init(struct compact *compact, const struct layout *layout, unsigned
 /* Counts an event; `bytes` is what the block has.  `decays` false: in totals and windows only. */
 enum compact_outcome compact_add(struct compact *compact, const struct layout *layout, size_t bytes,
                                  const struct contribution *event, bool decays);
+/* Asks for the end of one that is longer than a line of the cache, where the newest runs lie. */
+static ALWAYS_INLINE void compact_prefetch(const struct compact *compact,
+                                           const struct layout *layout)
+{
+    uint32_t counts = compact->run_counts[0];
+    uint32_t count = (counts & 1023) + (counts >> 10 & 1023) + (counts >> 20);
+    unsigned flags = compact_flags(compact);
+    size_t step = flags & COMPACT_EXTREMES ? 28 : flags & COMPACT_VALUED ? 12 : 4;
+    const char *end = (const char *)compact + sizeof *compact + layout->decay_count * 8;
+    __builtin_prefetch(end + count * step, 1);
+}
+
 /* A copy with VALUED set, in a block large enough. */
 void compact_add_values(const struct compact *from, const struct layout *layout,
                         struct compact *to);

@@ -57,7 +57,7 @@ static bool put_block(struct ledger *ledger, struct signal_table *table, ordinal
                       block_handle handle)
 {
     block_handle old = slots_find(&table->slots, entity);
-    if (!slots_set(&table->slots, ledger->memory, entity, handle)) {
+    if (!slots_set(&table->slots, &ledger->pool, entity, handle)) {
         pool_give(&ledger->pool, handle);
         return false;
     }
@@ -144,7 +144,7 @@ static bool ledger_drop(struct ledger *ledger, signal_id signal, ordinal entity)
     table->sum -= held_sum(held, &table->layout);
     free_record(ledger, held);
     pool_give(&ledger->pool, slots_find(&table->slots, entity));
-    slots_remove(&table->slots, ledger->memory, entity);
+    slots_remove(&table->slots, &ledger->pool, entity);
     return true;
 }
 
@@ -267,12 +267,13 @@ static bool add_event(struct ledger *ledger, signal_id signal, ordinal entity, b
     return added;
 }
 
-static bool count_event(struct ledger *ledger, const struct resolved_change *change,
-                        const struct contribution *event)
+/* `place` is where the entity's handle lies; NULL: nobody has looked yet. */
+static ALWAYS_INLINE bool count_event(struct ledger *ledger, const struct resolved_change *change,
+                                      const struct contribution *event, const block_handle *place)
 {
     signal_id signal = change->change->signal.signal;
     struct signal_table *table = &ledger->tables[signal];
-    block_handle handle = slots_find(&table->slots, change->subject);
+    block_handle handle = place ? *place : slots_find(&table->slots, change->subject);
     if (handle == 0) {
         if (event->sign < 0) return true; /* what it took back went with the entity */
         if (!put_empty(ledger, table, change->subject, event)) return false;
@@ -285,7 +286,8 @@ static bool count_event(struct ledger *ledger, const struct resolved_change *cha
     return true;
 }
 
-static bool apply_signal(struct ledger *ledger, const struct resolved_change *change)
+static ALWAYS_INLINE bool apply_signal(struct ledger *ledger, const struct resolved_change *change,
+                                       const block_handle *place)
 {
     signal_id signal = change->change->signal.signal;
     assert(signal < LIMIT_SIGNALS);
@@ -293,7 +295,8 @@ static bool apply_signal(struct ledger *ledger, const struct resolved_change *ch
     if (!change->effective || change->subject == ORDINAL_NONE) return true;
     for (size_t i = 0; i < change->contribution_count; i++) {
         takes_back = takes_back || change->contributions[i].sign < 0;
-        if (!count_event(ledger, change, &change->contributions[i])) return false;
+        if (!count_event(ledger, change, &change->contributions[i], i == 0 ? place : NULL))
+            return false;
     }
     if (!takes_back) return true;
     struct held held = table_find(&ledger->tables[signal], change->subject);
@@ -316,32 +319,61 @@ static enum code ledger_apply(void *fold, const struct resolved_change *change, 
     struct ledger *ledger = fold;
     if (!ledger_adopt(ledger, change->schema)) return no_memory(error);
     bool applied = true;
-    if (change->change->kind == CHANGE_SIGNAL) applied = apply_signal(ledger, change);
+    if (change->change->kind == CHANGE_SIGNAL) applied = apply_signal(ledger, change, NULL);
     if (change->change->kind == CHANGE_DELETE) applied = apply_delete(ledger, change);
     return applied ? CODE_OK : no_memory(error);
 }
 
-/* Signals of many entities lie all over memory: what a change needs is asked for while those before
- * it are counted. */
-static ALWAYS_INLINE void prefetch(const struct ledger *ledger,
-                                   const struct resolved_change *changes, size_t count, size_t at)
+/* Signals of many entities lie all over memory.  Each step of a look-up is asked for while those
+ * before it are counted, and is not done again as long as nothing has come to lie elsewhere. */
+struct look_up {
+    const block_handle *place; /* NULL: nothing there, or nobody knows */
+    void *block;
+    uint32_t moves; /* of the table's slots, when `place` was right */
+};
+
+enum { LOOK_UPS = 32 };
+_Static_assert((int)PAGE_AHEAD < (int)LOOK_UPS, "those under way have room");
+
+static ALWAYS_INLINE struct signal_table *table_of(struct ledger *ledger,
+                                                   const struct resolved_change *change)
 {
-    if (at + PAGE_AHEAD < count) {
-        const struct resolved_change *change = &changes[at + PAGE_AHEAD];
-        slots_prefetch_page(&ledger->tables[change->change->signal.signal].slots, change->subject);
+    return &ledger->tables[change->change->signal.signal];
+}
+
+static ALWAYS_INLINE const block_handle *look_up_place(const struct look_up *look_up,
+                                                       const struct signal_table *table)
+{
+    return look_up->moves == table->slots.moves ? look_up->place : NULL;
+}
+
+/* Step `at` of the look-ups for a batch, whose change number `at - PAGE_AHEAD` is next. */
+static ALWAYS_INLINE void look_ahead(struct ledger *ledger, const struct resolved_change *changes,
+                                     size_t count, size_t at, struct look_up *look_ups)
+{
+    enum { TO_SLOT = PAGE_AHEAD - SLOT_AHEAD, TO_RECORD = PAGE_AHEAD - RECORD_AHEAD };
+    enum { TO_END = PAGE_AHEAD - END_AHEAD };
+    if (at < count)
+        slots_prefetch_page(&table_of(ledger, &changes[at])->slots, changes[at].subject);
+    if (at - TO_SLOT < count) {
+        const struct slots *slots = &table_of(ledger, &changes[at - TO_SLOT])->slots;
+        const block_handle *place = slots_place(slots, changes[at - TO_SLOT].subject);
+        look_ups[(at - TO_SLOT) % LOOK_UPS] = (struct look_up){place, NULL, slots->moves};
+        if (place) __builtin_prefetch(place);
     }
-    if (at + SLOT_AHEAD < count) {
-        const struct resolved_change *change = &changes[at + SLOT_AHEAD];
-        slots_prefetch(&ledger->tables[change->change->signal.signal].slots, change->subject);
+    if (at - TO_RECORD < count) {
+        struct look_up *look_up = &look_ups[(at - TO_RECORD) % LOOK_UPS];
+        const block_handle *place =
+            look_up_place(look_up, table_of(ledger, &changes[at - TO_RECORD]));
+        if (place) {
+            look_up->block = pool_block(&ledger->pool, *place);
+            __builtin_prefetch(look_up->block, 1);
+            if (pool_class_of(*place) <= CLASS_OF_A_LINE) look_up->block = NULL;
+        }
     }
-    if (at + RECORD_AHEAD < count) {
-        const struct resolved_change *change = &changes[at + RECORD_AHEAD];
-        const struct signal_table *table = &ledger->tables[change->change->signal.signal];
-        block_handle handle = slots_find(&table->slots, change->subject);
-        if (handle == 0) return;
-        const uint8_t *block = pool_block(&ledger->pool, handle);
-        __builtin_prefetch(block, 1);
-        if (pool_class_of(handle) > 3) __builtin_prefetch(block + 64, 1);
+    if (at - TO_END < count) {
+        const struct compact *compact = look_ups[(at - TO_END) % LOOK_UPS].block;
+        if (compact) compact_prefetch(compact, &table_of(ledger, &changes[at - TO_END])->layout);
     }
 }
 
@@ -349,11 +381,17 @@ static enum code ledger_apply_signals(void *fold, const struct resolved_change *
                                       size_t count, struct error *error)
 {
     struct ledger *ledger = fold;
+    struct look_up look_ups[LOOK_UPS];
     if (count > 0 && !ledger_adopt(ledger, changes[0].schema)) return no_memory(error);
-    for (size_t i = 0; i < count; i++) {
-        assert(changes[i].change->kind == CHANGE_SIGNAL && changes[i].schema == changes[0].schema);
-        prefetch(ledger, changes, count, i);
-        if (!apply_signal(ledger, &changes[i])) return no_memory(error);
+    for (size_t at = 0; at < count + PAGE_AHEAD; at++) {
+        size_t next = at - PAGE_AHEAD;
+        look_ahead(ledger, changes, count, at, look_ups);
+        if (next >= count) continue; /* also before the first */
+        assert(changes[next].change->kind == CHANGE_SIGNAL);
+        assert(changes[next].schema == changes[0].schema);
+        const block_handle *place =
+            look_up_place(&look_ups[next % LOOK_UPS], table_of(ledger, &changes[next]));
+        if (!apply_signal(ledger, &changes[next], place)) return no_memory(error);
     }
     return CODE_OK;
 }
@@ -372,6 +410,12 @@ static void ledger_seal(void *fold)
     ledger->dirty = empty;
     for (size_t i = 0; i < ledger->sealed.count; i++)
         set_dirty(find_dirty(ledger, &ledger->sealed.list[i]), false);
+}
+
+static void dirty_list_release(struct dirty_list *dirty, struct memory *memory)
+{
+    memory_free(memory, dirty->list, dirty->capacity * sizeof *dirty->list);
+    *dirty = (struct dirty_list){0};
 }
 
 /* A row may then be listed twice; what is written is its state, so that does no harm. */
@@ -393,6 +437,7 @@ static void ledger_sealed(void *fold, bool durable)
         }
     }
     sealed->count = 0;
+    dirty_list_release(sealed, ledger->memory); /* there may be ten times as many as next time */
 }
 
 static bool table_check(const struct ledger *ledger, signal_id signal, char *reason,
@@ -433,7 +478,7 @@ static size_t ledger_bytes(const void *fold)
     size_t listed = ledger->dirty.capacity + ledger->sealed.capacity;
     size_t bytes = sizeof *ledger + ledger->record_bytes + ledger->pool.bytes;
     for (size_t i = 0; i < LIMIT_SIGNALS; i++)
-        bytes += ledger->tables[i].slots.bytes;
+        bytes += ledger->tables[i].slots.page_bytes;
     return bytes + listed * sizeof *ledger->dirty.list;
 }
 
@@ -441,11 +486,6 @@ static size_t ledger_dirty_bytes(const void *fold)
 {
     enum { ROW_BYTES_ABOUT = 128 };
     return ((const struct ledger *)fold)->dirty.count * ROW_BYTES_ABOUT;
-}
-
-static void dirty_list_release(struct dirty_list *dirty, struct memory *memory)
-{
-    memory_free(memory, dirty->list, dirty->capacity * sizeof *dirty->list);
 }
 
 static void ledger_free(void *fold)
@@ -514,7 +554,8 @@ struct ledger_size ledger_signal_size(const struct ledger *ledger, signal_id sig
 {
     assert(signal < LIMIT_SIGNALS);
     const struct signal_table *table = &ledger->tables[signal];
-    struct ledger_size size = {table->record_count, table->slots.bytes};
+    struct ledger_size size = {table->record_count,
+                               table->slots.page_bytes + table->slots.block_bytes};
     for (size_t i = 0; i < slots_end(&table->slots); i++) {
         block_handle handle = slots_find(&table->slots, (ordinal)i);
         if (handle == 0) continue;

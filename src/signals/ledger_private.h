@@ -71,15 +71,20 @@ static inline struct held table_find(const struct signal_table *table, ordinal e
     return table_held(table, slots_find(&table->slots, entity));
 }
 
-/* How far ahead of its use each step of a look-up is asked for. */
-enum { RECORD_AHEAD = 8, SLOT_AHEAD = 16, PAGE_AHEAD = 24 };
+/* How far ahead of its use each step of a look-up is asked for: the page that says whether there
+ * is a handle, the handle, the record, and the end of one that is longer than a line. */
+enum { END_AHEAD = 4, RECORD_AHEAD = 8, SLOT_AHEAD = 16, PAGE_AHEAD = 24 };
+enum { CLASS_OF_A_LINE = 3 };
 
 /* Asks for what table_find of ordinals soon to come will need. */
 static ALWAYS_INLINE void table_prefetch(const struct signal_table *table, const ordinal *ordinals,
                                          size_t count, size_t at)
 {
     if (at + PAGE_AHEAD < count) slots_prefetch_page(&table->slots, ordinals[at + PAGE_AHEAD]);
-    if (at + SLOT_AHEAD < count) slots_prefetch(&table->slots, ordinals[at + SLOT_AHEAD]);
+    if (at + SLOT_AHEAD < count) {
+        const block_handle *place = slots_place(&table->slots, ordinals[at + SLOT_AHEAD]);
+        if (place) __builtin_prefetch(place);
+    }
     if (at + RECORD_AHEAD >= count) return;
     block_handle handle = slots_find(&table->slots, ordinals[at + RECORD_AHEAD]);
     if (handle != 0) __builtin_prefetch(pool_block(table->pool, handle));

@@ -3,7 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
-enum { CHUNK_BYTES = 32768, ALLOCATED_BYTES = CHUNK_BYTES + POOL_LINE_BYTES };
+enum { CHUNK_BYTES = 32768, SMALL_SLAB_BYTES = CHUNK_BYTES + POOL_LINE_BYTES };
+enum { SLAB_BYTES = MEMORY_PAGE_BYTES, SLABS_FROM_BYTES = 4 * SLAB_BYTES };
 enum { PLACE_BITS = POOL_PLACE_BITS, SLOT_BITS = POOL_SLOT_BITS };
 
 const uint16_t pool_block_sizes[POOL_CLASSES] = {16,  32,  48,  64,   96,   128,  192,  256,
@@ -16,10 +17,11 @@ void pool_init(struct pool *pool, struct memory *memory)
 
 void pool_release(struct pool *pool)
 {
+    for (size_t i = 0; i < pool->slab_count; i++)
+        memory_free(pool->memory, pool->slabs[i].memory, pool->slabs[i].bytes);
+    memory_free(pool->memory, pool->slabs, pool->slab_capacity * sizeof *pool->slabs);
     for (unsigned i = 0; i < POOL_CLASSES; i++) {
         struct pool_class *blocks = &pool->classes[i];
-        for (size_t j = 0; j < blocks->count; j++)
-            memory_free(pool->memory, blocks->chunks[j], ALLOCATED_BYTES);
         memory_free(pool->memory, blocks->chunks, blocks->capacity * sizeof *blocks->chunks);
     }
     *pool = (struct pool){.memory = pool->memory};
@@ -33,6 +35,26 @@ unsigned pool_class_for(size_t bytes)
     return i;
 }
 
+static bool add_slab(struct pool *pool)
+{
+    size_t old = pool->slab_capacity;
+    void *slabs = pool->slabs;
+    bool room = memory_grow(pool->memory, &slabs, &pool->slab_capacity, pool->slab_count + 1,
+                            sizeof *pool->slabs, SIZE_MAX / sizeof *pool->slabs);
+    pool->slabs = slabs;
+    pool->bytes += (pool->slab_capacity - old) * sizeof *pool->slabs;
+    if (!room) return false;
+    bool large = pool->bytes >= SLABS_FROM_BYTES;
+    struct pool_slab slab = {.bytes = large ? SLAB_BYTES : SMALL_SLAB_BYTES};
+    slab.memory = large ? memory_allocate_pages(pool->memory, slab.bytes)
+                        : memory_allocate(pool->memory, slab.bytes);
+    if (!slab.memory) return false;
+    pool->slabs[pool->slab_count++] = slab;
+    pool->slab_left = large ? SLAB_BYTES : CHUNK_BYTES;
+    pool->bytes += slab.bytes;
+    return true;
+}
+
 static bool add_chunk(struct pool *pool, unsigned block_class)
 {
     struct pool_class *blocks = &pool->classes[block_class];
@@ -42,11 +64,13 @@ static bool add_chunk(struct pool *pool, unsigned block_class)
                             sizeof *blocks->chunks, most);
     blocks->chunks = chunks;
     pool->bytes += (blocks->capacity - old) * sizeof *blocks->chunks;
-    uint8_t *chunk = room ? memory_allocate(pool->memory, ALLOCATED_BYTES) : NULL;
-    if (!chunk) return false;
-    blocks->chunks[blocks->count++] = chunk;
+    if (!room || (pool->slab_left == 0 && !add_slab(pool))) return false;
+    const struct pool_slab *slab = &pool->slabs[pool->slab_count - 1];
+    size_t to_line = -(uintptr_t)slab->memory % POOL_LINE_BYTES;
+    size_t whole = slab->bytes / CHUNK_BYTES * CHUNK_BYTES;
+    blocks->chunks[blocks->count++] = slab->memory + to_line + (whole - pool->slab_left);
     blocks->unused = CHUNK_BYTES / pool_block_sizes[block_class];
-    pool->bytes += ALLOCATED_BYTES;
+    pool->slab_left -= CHUNK_BYTES;
     return true;
 }
 

@@ -30,6 +30,7 @@ void layout_init(struct layout *layout, const struct signal *signal)
         layout->decays[i] = decay_of(signal->half_life_ms[i], signal->lateness_ms);
         layout->lambda[i] = signal->lambda[i];
     }
+    decay_lanes_init(&layout->lanes, layout->decays, layout->decay_count);
     layout->window_count = signal->window_count;
     for (uint32_t i = 0; i < signal->window_count; i++) { /* ascending, and so are the hops */
         layout->window_ms[i] = signal->window_ms[i];
@@ -41,6 +42,9 @@ void layout_init(struct layout *layout, const struct signal *signal)
             signal->window_ms[signal->velocity_baseline[i]];
     for (uint32_t i = 0; i < signal->window_count; i++)
         layout->baseline_ring[i] = layout_ring(layout, layout->baseline_ms[i]);
+    for (uint32_t i = 0; i < layout->ring_count; i++)
+        layout->ring_hops[i] = divide_by_hop(layout->rings[i].hop_ms, layout->rings[i].longest_ms,
+                                             &layout->ring_rest_ms[i]);
 }
 
 bool layout_same_records(const struct layout *a, const struct layout *b)

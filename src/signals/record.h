@@ -5,9 +5,9 @@
 #ifndef TIDAL_SIGNALS_RECORD_H
 #define TIDAL_SIGNALS_RECORD_H
 
-#include "base/decay.h"
 #include "schema/resolved_change.h"
 #include "schema/schema.h"
+#include "signals/decay_small.h"
 #include "signals/window.h"
 
 enum { RING_MAXIMUM = 3 };
@@ -21,6 +21,7 @@ struct layout {
                        */
     uint32_t decay_count;
     struct decay decays[LIMIT_HALF_LIVES];
+    struct decay_lanes lanes;        /* the same, for compact records */
     double lambda[LIMIT_HALF_LIVES]; /* per second */
     uint32_t window_count;
     int64_t window_ms[LIMIT_WINDOWS];
@@ -29,6 +30,8 @@ struct layout {
     uint8_t baseline_ring[LIMIT_WINDOWS];
     uint32_t ring_count;
     struct ring_shape rings[RING_MAXIMUM]; /* ascending by hop */
+    int64_t ring_hops[RING_MAXIMUM];       /* the longest window in whole hops, */
+    int64_t ring_rest_ms[RING_MAXIMUM];    /* and what is left of it */
 };
 
 void layout_init(struct layout *layout, const struct signal *signal);

@@ -3,21 +3,38 @@
 #include <assert.h>
 #include <string.h>
 
-enum { STEP = 4 }; /* handles that a page grows by */
-
-static void free_handles(struct slots *slots, struct memory *memory, struct slot_page *page)
+static size_t page_capacity(const struct slot_page *page)
 {
-    size_t bytes = page->capacity * sizeof *page->handles;
-    memory_free(memory, page->handles, bytes);
-    slots->bytes -= bytes;
+    return page->handles ? pool_block_bytes(pool_class_of(page->block)) / sizeof *page->handles : 0;
+}
+
+static void give_handles(struct slots *slots, struct pool *pool, struct slot_page *page)
+{
+    slots->block_bytes -= pool_block_bytes(pool_class_of(page->block));
+    pool_give(pool, page->block);
     page->handles = NULL;
-    page->capacity = 0;
+    page->block = 0;
+}
+
+/* Moves the handles to a larger block. */
+static bool grow_page(struct slots *slots, struct pool *pool, struct slot_page *page, size_t count)
+{
+    unsigned block_class = pool_class_for((count + 1) * sizeof *page->handles);
+    block_handle block = pool_take(pool, block_class);
+    if (block == 0) return false;
+    block_handle *handles = pool_block(pool, block);
+    if (page->handles) {
+        memcpy(handles, page->handles, count * sizeof *handles);
+        give_handles(slots, pool, page);
+    }
+    page->handles = handles;
+    page->block = block;
+    slots->block_bytes += pool_block_bytes(block_class);
+    return true;
 }
 
 void slots_release(struct slots *slots, struct memory *memory)
 {
-    for (size_t i = 0; i < slots->page_capacity; i++)
-        free_handles(slots, memory, &slots->pages[i]);
     memory_free(memory, slots->pages, slots->page_capacity * sizeof *slots->pages);
     *slots = (struct slots){0};
 }
@@ -37,13 +54,13 @@ static bool reserve_page(struct slots *slots, struct memory *memory, size_t numb
     slots->pages = pages;
     if (!room) return false;
     memset(slots->pages + old, 0, (slots->page_capacity - old) * sizeof *slots->pages);
-    slots->bytes += (slots->page_capacity - old) * sizeof *slots->pages;
+    slots->page_bytes += (slots->page_capacity - old) * sizeof *slots->pages;
     return true;
 }
 
-bool slots_set(struct slots *slots, struct memory *memory, ordinal entity, block_handle handle)
+bool slots_set(struct slots *slots, struct pool *pool, ordinal entity, block_handle handle)
 {
-    if (!reserve_page(slots, memory, entity / 64)) return false;
+    if (!reserve_page(slots, pool->memory, entity / 64)) return false;
     struct slot_page *page = &slots->pages[entity / 64];
     uint64_t bit = UINT64_C(1) << (entity % 64);
     unsigned count = slots_ones(page->present);
@@ -52,22 +69,15 @@ bool slots_set(struct slots *slots, struct memory *memory, ordinal entity, block
         page->handles[at] = handle;
         return true;
     }
-    if (count == page->capacity) {
-        size_t bytes = page->capacity * sizeof *page->handles;
-        size_t more = STEP * sizeof *page->handles;
-        void *grown = memory_resize(memory, page->handles, bytes, bytes + more);
-        if (!grown) return false;
-        page->handles = grown;
-        page->capacity += STEP;
-        slots->bytes += more;
-    }
+    if (count == page_capacity(page) && !grow_page(slots, pool, page, count)) return false;
     memmove(page->handles + at + 1, page->handles + at, (count - at) * sizeof *page->handles);
     page->handles[at] = handle;
     page->present |= bit;
+    slots->moves++;
     return true;
 }
 
-void slots_remove(struct slots *slots, struct memory *memory, ordinal entity)
+void slots_remove(struct slots *slots, struct pool *pool, ordinal entity)
 {
     assert(slots_find(slots, entity) != 0);
     struct slot_page *page = &slots->pages[entity / 64];
@@ -76,5 +86,6 @@ void slots_remove(struct slots *slots, struct memory *memory, ordinal entity)
     page->present &= ~bit;
     unsigned left = slots_ones(page->present);
     memmove(page->handles + at, page->handles + at + 1, (left - at) * sizeof *page->handles);
-    if (left == 0) free_handles(slots, memory, page);
+    if (left == 0) give_handles(slots, pool, page);
+    slots->moves++;
 }

@@ -11,24 +11,27 @@
 
 struct slot_page {
     uint64_t present;
-    block_handle *handles;
-    uint8_t capacity;
+    block_handle *handles; /* in block `block` of the pool; NULL: none */
+    block_handle block;
 };
 
 struct slots {
     struct slot_page *pages;
     size_t page_capacity;
-    size_t bytes; /* held */
+    size_t page_bytes;  /* held by pages, */
+    size_t block_bytes; /* and of the pool */
+    uint32_t moves;     /* how often a handle has come to lie elsewhere */
 };
 
+/* Its blocks go with the pool. */
 void slots_release(struct slots *slots, struct memory *memory);
 /* All ordinals that are there are below this. */
 size_t slots_end(const struct slots *slots);
 /* Puts a handle in, or in place of another.  false: no memory. */
-MUST_USE bool slots_set(struct slots *slots, struct memory *memory, ordinal entity,
+MUST_USE bool slots_set(struct slots *slots, struct pool *pool, ordinal entity,
                         block_handle handle);
 /* It is there. */
-void slots_remove(struct slots *slots, struct memory *memory, ordinal entity);
+void slots_remove(struct slots *slots, struct pool *pool, ordinal entity);
 
 /* The machine's own instruction is not in every machine that this is built for. */
 static inline unsigned slots_ones(uint64_t bits)
@@ -39,30 +42,28 @@ static inline unsigned slots_ones(uint64_t bits)
     return (unsigned)(bits * UINT64_C(0x0101010101010101) >> 56);
 }
 
+/* Where the handle lies, until `moves` changes; NULL: nothing there. */
+static inline const block_handle *slots_place(const struct slots *slots, ordinal entity)
+{
+    size_t number = entity / 64;
+    if (number >= slots->page_capacity) return NULL;
+    const struct slot_page *page = &slots->pages[number];
+    uint64_t bit = UINT64_C(1) << (entity % 64);
+    if (!(page->present & bit)) return NULL;
+    return page->handles + slots_ones(page->present & (bit - 1));
+}
+
 /* 0: nothing there. */
 static inline block_handle slots_find(const struct slots *slots, ordinal entity)
 {
-    size_t number = entity / 64;
-    if (number >= slots->page_capacity) return 0;
-    const struct slot_page *page = &slots->pages[number];
-    uint64_t bit = UINT64_C(1) << (entity % 64);
-    if (!(page->present & bit)) return 0;
-    return page->handles[slots_ones(page->present & (bit - 1))];
+    const block_handle *place = slots_place(slots, entity);
+    return place ? *place : 0;
 }
 
-/* Asks for what slots_find will need: first the page, some calls later the handle. */
+/* Asks for the page that slots_place will look at. */
 static ALWAYS_INLINE void slots_prefetch_page(const struct slots *slots, ordinal entity)
 {
     if (entity / 64 < slots->page_capacity) __builtin_prefetch(&slots->pages[entity / 64]);
-}
-
-static ALWAYS_INLINE void slots_prefetch(const struct slots *slots, ordinal entity)
-{
-    size_t number = entity / 64;
-    if (number >= slots->page_capacity) return;
-    const struct slot_page *page = &slots->pages[number];
-    uint64_t before = (UINT64_C(1) << (entity % 64)) - 1;
-    if (page->handles) __builtin_prefetch(page->handles + slots_ones(page->present & before));
 }
 
 #endif

@@ -53,7 +53,7 @@ enum {
 };
 
 /* Hops are written out so that none is divided by at run time. */
-static inline int64_t divide_by_hop(int64_t hop_ms, int64_t time_ms, int64_t *left)
+static ALWAYS_INLINE int64_t divide_by_hop(int64_t hop_ms, int64_t time_ms, int64_t *left)
 {
     if (hop_ms == 5 * WINDOW_MINUTE_MS) return floor_divide(time_ms, 5 * WINDOW_MINUTE_MS, left);
     if (hop_ms == WINDOW_HOUR_MS) return floor_divide(time_ms, WINDOW_HOUR_MS, left);
