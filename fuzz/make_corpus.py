@@ -68,6 +68,10 @@ STATEMENTS = {
                         "log2(1 + count(view, 24h))) + if(item.live, 1, 0) EXCLUDE hidden LIMIT 3",
     "why_not": "WHY NOT item 7 IN RETRIEVE items FROM newest(10) WHERE year >= 2000",
     "explain": "EXPLAIN RETRIEVE items FROM trending(view, 1h)",
+    "record": "RETRIEVE items FOR USER 7 USING home LIMIT 5 RETURNING slate, id CONTEXT surface = "
+              "'home' RECORD FEATURES",
+    "cite": "SIGNAL impression ON item 7 BY USER 42 AT 5 KEY 'k' SLATE $s POSITION 3; "
+            "SHOW SLATE 12",
     "show": "SHOW SCHEMA; SHOW STATUS; CHECKPOINT; -- a script",
     "cursors": "DEFINE CURSOR search FROM $lsn; TAIL CURSOR search WAIT 1s; ADVANCE CURSOR search "
                "TO 7; DROP CURSOR search; SHOW CURSORS;",
@@ -103,6 +107,7 @@ QUESTIONS = {
     "lines": "RETRIEVE items FOR USER 1 FROM newest(20) SCORE 0.3 * item.rating + 1e300 * "
              "item.year - mean(vote, 24h) / 3 TIMES freshness(item.published, 7d) TIMES 0.7 "
              "RETURNING score, explain",
+    "served": "RETRIEVE items FOR USER 1 FROM all EXCLUDE served(10m), seen(7d) LIMIT 5",
     "time": "RETRIEVE items FROM trending(view, 24h, 5) NOW '2026-11-02T00:00:00Z' SEED 7 OFFSET 2",
     "context": "RETRIEVE items FROM all SCORE if(context.device = 'tv', 1, item.rating)",
     "explain": "EXPLAIN RETRIEVE items FOR USER 1 USING hot WHERE live = true",
@@ -163,6 +168,15 @@ SIGNAL = bytes([5]) + varint(4) + bytes([7]) + entity(0, 5) + entity(1, 9) + sig
 RELATE = bytes([6]) + varint(0) + bytes([1]) + entity(1, 1) + entity(2, "ada") + \
     struct.pack("<f", 0.25) + signed(12)
 
+CITES = bytes([5]) + varint(4) + bytes([0x17]) + entity(0, 5) + entity(1, 9) + signed(-3 << 15) + \
+    signed(1793527200000) + varint(1234) + varint(3)
+SLATE = bytes([11, 7]) + entity(1, 42) + string("home") + varint(2) + \
+    string("RETRIEVE items FOR user 42 USING home RECORD FEATURES") + string("tv") + varint(7) + \
+    signed(1793527200000) + varint(300) + varint(20) + varint(2) + string("newest(100)") + \
+    string("all") + varint(2) + string("count(view, 1h)") + string("item.year") + varint(2) + \
+    varint(5) + struct.pack("<d", 1.5) + varint(3) + varint(0) + struct.pack("<dd", 2, 1999) + \
+    varint(300) + struct.pack("<d", 0) + varint(2) + varint(2) + struct.pack("<d", 1)
+
 CHANGES = {
     "define": bytes([1]) + string("DEFINE FIELD x ON item TEXT"),
     "put": put(2, entity(0, 1001), VALUES, [(0, vector([1, 0.5, -2]))], "film-7"),
@@ -180,6 +194,10 @@ CHANGES = {
     "cursor_define": bytes([10, 1]) + string("search") + varint(300),
     "cursor_advance": bytes([10, 2]) + string("search") + varint(2**64 - 1),
     "cursor_drop": bytes([10, 3]) + string("search"),
+    "slate": SLATE,
+    "slate_empty": bytes([11, 0]) + string("") + bytes(7),
+    "signal_cites": CITES,
+    "transaction_cites": bytes([8]) + varint(2) + RELATE + CITES,
     "trailing": bytes([4]) + entity(1, 5) + b"\x00",
     "long_varint": bytes([4, 1, 0x85, 0x00]),
 }
@@ -254,6 +272,33 @@ def trend_row(level, peak, users):
 
 RISING = b"\x00\x06"
 TREND = trend_row(0, (236138 << 36, 1700000000000), [(7, 1700000000000), (9, 1699999999000)])
+# --- Rows of what was served, as served_fuzz.c takes them ---
+
+def served(surfaces):
+    out = bytes([1]) + varint(len(surfaces))
+    for name, entries in surfaces:
+        out += string(name) + varint(len(entries))
+        for slate, position, item in entries:
+            out += varint(slate) + varint(position) + signed(1700000000000) + varint(item)
+    return out
+
+
+def served_row(user, surfaces):
+    value = served(surfaces)
+    return bytes([user]) + struct.pack("<H", len(value)) + value
+
+
+SERVED = {
+    "two_users": served_row(1, [("", [(9, 1, 5), (9, 2, 6), (12, 1, 7)]), ("home", [(10, 21, 5)])])
+                 + served_row(2, [("home", [(9, 1, 5)])]),
+    "far_positions": served_row(1, [("", [(9, 2**32 - 1, 5), (9, 2**32 - 1, 6)])]),
+    "eight_surfaces": served_row(3, [(name, [(index + 1, 1, 5)])
+                                     for index, name in enumerate("abcdefgh")]),
+    "nine_surfaces": served_row(3, [(name, [(1, 1, 5)]) for name in "abcdefghi"]),
+    "twice": served_row(1, [("", [(9, 1, 5), (10, 1, 5)])]),
+    "newer_version": b"\x01\x01\x00\x02",
+}
+
 NOBODY = entity(0, 0)
 ROWS = {
     "trending": b"\x40" + row(0, 1, RISING, TREND) + row(0, 2, RISING, trend_row(0, None, [])),
@@ -305,11 +350,17 @@ ROWS = {
 }
 
 
+def change_format(name, data):
+    if data[0] == 11 or name.endswith("_cites"):
+        return b"\x03"
+    return b"\x02" if data[0] in (9, 10) else b"\x01"
+
+
 def main():
     for target, texts in (("statement", STATEMENTS), ("retrieve", QUESTIONS), ("json", JSON),
-                          ("change", {name: (b"\x02" if data[0] in (9, 10) else b"\x01") + data
+                          ("change", {name: change_format(name, data) + data
                                       for name, data in CHANGES.items()}),
-                          ("rows", ROWS)):
+                          ("rows", ROWS), ("served", SERVED)):
         for name, data in texts.items():
             write(target, name, data)
     # A log is made from decisions: any bytes are some.

@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 #include <tidal/tidal.h>
 
 #define NOW_MS INT64_C(1793527200000)
@@ -213,9 +214,18 @@ static void bind_some(tidal_query *query)
     (void)tidal_bind_vector(query, "v", (const float[]){1, 2}, 2, NULL);
 }
 
+/* RECORD writes. */
+static bool may_record(const uint8_t *data, size_t bytes)
+{
+    for (size_t i = 0; i + 6 <= bytes; i++)
+        if (strncasecmp((const char *)data + i, "record", 6) == 0) return true;
+    return false;
+}
+
 /* Questions alone, so that every input meets the same database. */
 static int is_question(const uint8_t *data, size_t bytes)
 {
+    if (may_record(data, bytes)) return 0;
     static const char *const starts[] = {"RETRIEVE", "EXPLAIN", "WHY"};
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
         if (bytes > strlen(starts[i]) && memcmp(data, starts[i], strlen(starts[i])) == 0) return 1;

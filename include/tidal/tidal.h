@@ -279,7 +279,8 @@ TIDAL_API const char *tidal_column_text(const tidal_query *query, int index, siz
 TIDAL_API const float *tidal_column_vector(const tidal_query *query, int index, size_t *dimensions);
 
 /* LSN of a finished write, or at which a RETRIEVE read, or up to which a TAIL has read: go on from
- * the next one.  0 before. */
+ * the next one.  Of a RETRIEVE ... RECORD it is that of the write: the slate's number, which the
+ * signals that come of it cite.  0 before. */
 TIDAL_API uint64_t tidal_query_lsn(const tidal_query *query);
 /* NOW and SEED that a RETRIEVE used: give them again to get the same ranking. */
 TIDAL_API int64_t tidal_query_now(const tidal_query *query);
@@ -313,6 +314,8 @@ typedef struct tidal_event {
     double value;
     int64_t time_ms;             /* Unix milliseconds; used if has_time or time_ms != 0 */
     const char *idempotency_key; /* lent; NULL: none */
+    uint64_t slate;              /* the recorded slate in which it came about; 0: none is cited */
+    uint32_t position;           /* of the entity in that slate, from 1; 0: not told */
 } tidal_event;
 
 typedef struct tidal_event_result {

@@ -68,7 +68,9 @@ static enum code bind_event(const struct schema *schema, const tidal_event *even
                                .value = SIGNAL_VALUE_ONE,
                                .has_time = event->has_time || event->time_ms != 0,
                                .time_ms = event->time_ms,
-                               .retract = event->retract};
+                               .retract = event->retract,
+                               .slate = event->slate,
+                               .position = event->position};
     TRY(name_entity(event->entity_key, event->entity, defined->kind, "entity_key", &signal->entity,
                     error));
     if (signal->has_user)

@@ -249,6 +249,7 @@ enum code database_read_begin(struct database *database, struct view *view, stru
                           .behaviour = database->behaviour,
                           .quota = database->quota,
                           .exposure = database->exposure,
+                          .served = database->served,
                           .lsn = atomic_load(&database->applied),
                           .watermark_ms = database->watermark_ms};
     return CODE_OK;

@@ -117,13 +117,44 @@ out:
     return code;
 }
 
+/* What a slate cites cannot have been served yet, and what is served is served now. */
+static enum code check_cited(const struct database *database, const struct signal_change *change,
+                             struct error *error)
+{
+    lsn last = wal_last(database->wal);
+    if (change->slate <= last) return CODE_OK;
+    error_set(error, CODE_INVALID, AREA_ENGINE,
+              "slate %" PRIu64 " was not served yet: the log ends at %" PRIu64, change->slate,
+              last);
+    error_hint(error, "a slate's number is the LSN that its RETRIEVE ... RECORD gave");
+    return CODE_INVALID;
+}
+
+static enum code check_slate(const struct database *database, const struct slate_change *slate,
+                             struct error *error)
+{
+    char then[TIME_TEXT_BYTES], now[TIME_TEXT_BYTES];
+    int64_t now_ms = clock_now_ms(database->clock);
+    if (slate->now_ms <= now_ms + FUTURE_BOUND_MS) return CODE_OK;
+    time_format(slate->now_ms, then);
+    time_format(now_ms, now);
+    error_set(error, CODE_INVALID, AREA_ENGINE, "the slate's NOW %s is in the future: it is %s now",
+              then, now);
+    error_hint(error, "what is recorded was served: leave out NOW, or RECORD");
+    return CODE_INVALID;
+}
+
 /* What holds whatever stands before it in a transaction. */
 static enum code check_part(const struct database *database, const struct change *change,
                             struct error *error)
 {
     switch (change->kind) {
-    case CHANGE_SIGNAL:
-        return check_signal_time(database, &change->signal, error);
+    case CHANGE_SIGNAL: {
+        enum code code = check_cited(database, &change->signal, error);
+        return code == CODE_OK ? check_signal_time(database, &change->signal, error) : code;
+    }
+    case CHANGE_SLATE:
+        return check_slate(database, change->slate, error);
     case CHANGE_RELATE:
     case CHANGE_UNRELATE:
         return check_edge_time(database, &change->relate, change->kind == CHANGE_RELATE, error);

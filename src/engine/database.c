@@ -5,6 +5,7 @@
 #include "behaviour/behaviour.h"
 #include "behaviour/exposure.h"
 #include "behaviour/quota.h"
+#include "behaviour/served.h"
 #include "entities/entities.h"
 #include "os/entropy.h"
 #include "os/pages.h"
@@ -61,6 +62,7 @@ static enum code create_folds(struct database *database, struct error *error)
     TRY(quota_create(memory, ordinal_of, database, &folds[FOLD_QUOTA], &database->quota, error));
     TRY(exposure_create(memory, ordinal_of, database, &folds[FOLD_EXPOSURE], &database->exposure,
                         error));
+    TRY(served_create(memory, ordinal_of, database, &folds[FOLD_SERVED], &database->served, error));
     TRY(cursors_create(memory, &folds[FOLD_CURSORS], &database->cursors, error));
 out:
     return code;

@@ -2,7 +2,9 @@
 
 #include "behaviour/behaviour.h"
 #include "behaviour/exposure.h"
+#include "behaviour/served.h"
 #include "engine/internal.h"
+#include "engine/record.h"
 #include "query/check.h"
 #include "query/retrieve.h"
 #include "signals/ledger.h"
@@ -70,13 +72,15 @@ out:
 
 /* At one LSN of `database`, which may be the engine of an earlier moment. */
 static enum code ask(struct database *database, const struct execution *execution, int64_t clock_ms,
-                     struct result *result, struct error *error)
+                     const struct slate_change **recorded, struct result *result,
+                     struct error *error)
 {
     struct request request = {.statement = execution->statement,
                               .bindings = execution->bindings,
                               .clock_ms = clock_ms,
                               .arena = execution->arena,
-                              .cancelled = execution->cancelled};
+                              .cancelled = execution->cancelled,
+                              .recorded = recorded};
     struct view view;
     enum code code;
     TRY(database_read_begin(database, &view, error));
@@ -114,7 +118,7 @@ static enum code ask_past(struct database *database, const struct execution *exe
     }
     int64_t clock_ms = moment.by_time ? moment.time_ms : past->applied_ms;
     if (clock_ms == INT64_MIN) clock_ms = database_now_ms(database); /* before the first entry */
-    code = ask(past, execution, clock_ms, result, error);
+    code = ask(past, execution, clock_ms, NULL, result, error);
     history_end(database);
 out:
     return code;
@@ -129,7 +133,9 @@ static enum code run_question(struct database *database, const struct execution 
         if (execution->statement->retrieve.as_of.kind != OPERAND_NONE)
             return ask_past(database, execution, result, error);
     }
-    code = ask(database, execution, database_now_ms(database), result, error);
+    const struct slate_change *slate = NULL;
+    TRY(ask(database, execution, database_now_ms(database), &slate, result, error));
+    if (slate) code = record_write(database, execution, slate, result, error);
 out:
     return code;
 }
@@ -243,6 +249,7 @@ static enum code show_size(struct database *database, const struct execution *ex
         const struct fold *fold = &database->folds[i];
         uint64_t count = i == FOLD_ENTITIES    ? entities
                          : i == FOLD_LEDGER    ? ledger_record_count(view.ledger)
+                         : i == FOLD_SERVED    ? served_count(view.served)
                          : i == FOLD_BEHAVIOUR ? behaviour_pair_count(view.behaviour)
                          : i == FOLD_EXPOSURE  ? exposure_block_count(view.exposure)
                                                : 0;
@@ -278,6 +285,8 @@ enum code execute(struct database *database, const struct execution *execution,
             return show_cursors(database, execution, result, error);
         if (execution->statement->show == SHOW_SIZE)
             return show_size(database, execution, result, error);
+        if (execution->statement->show == SHOW_SLATE)
+            return record_show(database, execution, result, error);
         return run_question(database, execution, result, error);
     case STATEMENT_RETRIEVE:
     case STATEMENT_WHY_NOT:

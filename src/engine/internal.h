@@ -31,6 +31,7 @@ enum fold_index {
     FOLD_BEHAVIOUR,
     FOLD_QUOTA,
     FOLD_EXPOSURE,
+    FOLD_SERVED,
     FOLD_CURSORS,
     FOLD_COUNT
 };
@@ -109,6 +110,7 @@ struct database {
     struct behaviour *behaviour;
     struct quota *quota;
     struct exposure *exposure;
+    struct served *served;
     struct cursors *cursors;
     int64_t watermark_ms;
     struct arena apply_arena; /* of the change being applied, and of the signals that wait */

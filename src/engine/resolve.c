@@ -121,6 +121,24 @@ out:
     return code;
 }
 
+/* Who asks comes to be by it, as by any write that names a user. */
+static enum code resolve_slate(struct database *database, const struct slate_change *slate,
+                               struct resolved_change *resolved, struct error *error)
+{
+    ordinal *items = arena_array(&database->apply_arena, slate->item_count + 1, sizeof *items);
+    enum code code = CODE_OK;
+    if (!items) return error_no_memory(error, AREA_ENGINE, slate->item_count * sizeof *items);
+    for (size_t i = 0; i < slate->item_count; i++)
+        items[i] = entities_find(database->entities, ENTITY_ITEM, slate->items[i].item);
+    resolved->items = items;
+    if (slate->has_user)
+        TRY(admit(database, &slate->user, resolved, &resolved->subject, &resolved->subject_id,
+                  error));
+    resolved->user_count = entities_count(database->entities, ENTITY_USER);
+out:
+    return code;
+}
+
 enum code resolve_change(struct database *database, const struct change *change,
                          struct resolved_change *resolved, bool *skip, struct error *error)
 {
@@ -148,6 +166,9 @@ enum code resolve_change(struct database *database, const struct change *change,
     case CHANGE_UNRELATE:
         code = resolve_relate(database, &change->relate, change->kind == CHANGE_RELATE, resolved,
                               skip, error);
+        break;
+    case CHANGE_SLATE:
+        code = resolve_slate(database, change->slate, resolved, error);
         break;
     case CHANGE_DEFINE: /* is about nobody */
     case CHANGE_CURSOR:

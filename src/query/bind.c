@@ -265,6 +265,37 @@ out:
     return code;
 }
 
+/* A number from 1; 0 where it is left out. */
+static enum code bind_from_one(const struct operand *operand, const struct bindings *bindings,
+                               const char *what, uint64_t most, uint64_t *number,
+                               struct error *error)
+{
+    enum code code = CODE_OK;
+    *number = 0;
+    if (operand->kind == OPERAND_NONE) return CODE_OK;
+    TRY(bind_u64(operand, bindings, what, number, error));
+    if (*number >= 1 && *number <= most) return CODE_OK;
+    error_set(error, CODE_INVALID, AREA_QUERY, "%s cannot be %" PRIu64, what, *number);
+    error_at(error, operand->position);
+    error_hint(error, "use a number from 1 to %" PRIu64, most);
+    code = CODE_INVALID;
+out:
+    return code;
+}
+
+static enum code bind_citation(const struct signal_statement *from, const struct bindings *bindings,
+                               struct signal_change *signal, struct error *error)
+{
+    uint64_t position;
+    enum code code;
+    TRY(bind_from_one(&from->slate, bindings, "SLATE", UINT64_MAX, &signal->slate, error));
+    TRY(bind_from_one(&from->position, bindings, "POSITION", SIGNAL_POSITION_MAXIMUM, &position,
+                      error));
+    signal->position = (uint32_t)position;
+out:
+    return code;
+}
+
 static enum code bind_signal(const struct statement *statement, const struct bindings *bindings,
                              const struct schema *schema, struct change *change,
                              struct error *error)
@@ -284,6 +315,7 @@ static enum code bind_signal(const struct statement *statement, const struct bin
     signal->has_time = from->time.kind != OPERAND_NONE;
     if (signal->has_time)
         TRY(bind_time(&from->time, bindings, "the time", &signal->time_ms, error));
+    code = bind_citation(from, bindings, signal, error);
 out:
     return code;
 }

@@ -161,6 +161,8 @@ static void put_signal(struct buffer *out, const struct signal_change *signal,
         put_text(out, ",\"time\":");
         put_time(out, signal->time_ms);
     }
+    if (signal->slate > 0) buffer_printf(out, ",\"slate\":%" PRIu64, signal->slate);
+    if (signal->position > 0) buffer_printf(out, ",\"position\":%" PRIu32, signal->position);
 }
 
 static void put_relate(struct buffer *out, const struct relate_change *relate, bool weighs,
@@ -193,6 +195,57 @@ static void put_cursor(struct buffer *out, const struct cursor_change *cursor)
         buffer_printf(out, ",\"position\":%" PRIu64, cursor->position);
 }
 
+static void put_texts(struct buffer *out, const struct slice *texts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        put_text(out, i > 0 ? "," : "");
+        json_quote(out, texts[i]);
+    }
+}
+
+static void put_served(struct buffer *out, const struct slate_change *slate, size_t index)
+{
+    const struct served_item *item = &slate->items[index];
+    buffer_printf(out,
+                  "%s{\"position\":%" PRIu64 ",\"id\":%" PRIu64 ",\"score\":", index > 0 ? "," : "",
+                  slate->offset + index + 1, item->item);
+    put_double(out, item->score);
+    buffer_printf(out, ",\"sources\":%" PRIu32, item->sources);
+    if (slate->feature_count > 0) {
+        put_text(out, ",\"features\":");
+        features_to_json(slate, item, out);
+    }
+    put_text(out, "}");
+}
+
+static void put_slate(struct buffer *out, const struct slate_change *slate)
+{
+    if (slate->has_user) {
+        put_text(out, ",\"user\":");
+        put_entity(out, &slate->user);
+    }
+    if (slate->profile.bytes > 0) {
+        put_text(out, ",\"profile\":");
+        json_quote(out, slate->profile);
+        buffer_printf(out, ",\"version\":%" PRIu32, slate->version);
+    }
+    if (slate->surface.bytes > 0) {
+        put_text(out, ",\"surface\":");
+        json_quote(out, slate->surface);
+    }
+    put_text(out, ",\"query\":");
+    json_quote(out, slate->query);
+    put_text(out, ",\"time\":");
+    put_time(out, slate->now_ms);
+    buffer_printf(out, ",\"seed\":%" PRIu64 ",\"read_lsn\":%" PRIu64 ",\"sources\":[", slate->seed,
+                  slate->read_at);
+    put_texts(out, slate->sources, slate->source_count);
+    put_text(out, "],\"items\":[");
+    for (size_t i = 0; i < slate->item_count; i++)
+        put_served(out, slate, i);
+    put_text(out, "]");
+}
+
 /* All but a transaction, and without the closing brace. */
 static void put_part(struct buffer *out, const struct change *change, const struct schema *schema)
 {
@@ -221,9 +274,29 @@ static void put_part(struct buffer *out, const struct change *change, const stru
     case CHANGE_CURSOR:
         put_cursor(out, &change->cursor);
         break;
+    case CHANGE_SLATE:
+        put_slate(out, change->slate);
+        break;
     case CHANGE_TRANSACTION:
         break;
     }
+}
+
+void features_to_json(const struct slate_change *slate, const struct served_item *item,
+                      struct buffer *out)
+{
+    put_text(out, "{");
+    for (size_t i = 0; i < slate->feature_count; i++) {
+        put_text(out, i > 0 ? "," : "");
+        json_quote(out, slate->features[i]);
+        put_text(out, ":");
+        if (item->missing >> i & 1) {
+            put_text(out, "null");
+        } else {
+            put_double(out, item->features[i]);
+        }
+    }
+    put_text(out, "}");
 }
 
 const char *change_word(const struct change *change)

@@ -2,13 +2,14 @@
 
 #include "base/text.h"
 #include "behaviour/behaviour.h"
+#include "behaviour/served.h"
 #include "entities/entities.h"
 #include "relations/edges.h"
 
 #include <math.h>
 #include <stdio.h>
 
-static int64_t seen_since_ms(const struct gate_definition *gate, const struct scope *scope)
+static int64_t since_of(const struct gate_definition *gate, const struct scope *scope)
 {
     if (isnan(gate->age.milliseconds)) return INT64_MIN;
     return scope->now_ms - (int64_t)gate->age.milliseconds;
@@ -18,13 +19,37 @@ static int64_t seen_since_ms(const struct gate_definition *gate, const struct sc
 static void take_out_behaviour(const struct gate_definition *gate, const struct scope *scope,
                                struct bitset *items)
 {
-    int64_t since_ms = seen_since_ms(gate, scope);
+    int64_t since_ms = since_of(gate, scope);
     const void *position = NULL;
     struct behaviour_item item;
     while (behaviour_next_item(scope->view->behaviour, scope->user, &position, &item)) {
         bool seen = item.seen.count > 0 && item.seen.newest_ms > since_ms;
         if (gate->kind == GATE_HIDDEN ? item.hidden : seen) bitset_unset(items, item.item);
     }
+}
+
+struct slice scope_surface(const struct scope *scope)
+{
+    const struct context *context =
+        schema_find_context(scope->view->schema, slice_of("surface", sizeof "surface" - 1));
+    if (!context || context->type != FIELD_KEYWORD || !scope->contexts) return (struct slice){0};
+    const struct value *value = &scope->contexts[context->id];
+    return value->type == VALUE_TEXT ? value->text : (struct slice){0};
+}
+
+static const struct served_entry *served_here(const struct scope *scope, size_t *count)
+{
+    return served_entries(scope->view->served, scope->user, scope_surface(scope), count);
+}
+
+static void take_out_served(const struct gate_definition *gate, const struct scope *scope,
+                            struct bitset *items)
+{
+    int64_t since_ms = since_of(gate, scope);
+    size_t count;
+    const struct served_entry *entries = served_here(scope, &count);
+    for (size_t i = 0; i < count; i++)
+        if (entries[i].time_ms > since_ms) bitset_unset(items, entries[i].item);
 }
 
 static bool has_excluding_edges(const struct scope *scope)
@@ -89,6 +114,8 @@ void gate_apply(const struct gate_definition *gate, const struct scope *scope, s
     if (scope->user == ORDINAL_NONE) return;
     if (gate->kind == GATE_BLOCKED) {
         take_out_blocked(scope, items);
+    } else if (gate->kind == GATE_SERVED) {
+        take_out_served(gate, scope, items);
     } else {
         take_out_behaviour(gate, scope, items);
     }
@@ -100,12 +127,30 @@ static bool seen_blocks(const struct gate_definition *gate, const struct scope *
     struct behaviour_seen seen;
     char when[TIME_TEXT_BYTES];
     if (!behaviour_seen(scope->view->behaviour, scope->user, item, &seen) ||
-        seen.newest_ms <= seen_since_ms(gate, scope))
+        seen.newest_ms <= since_of(gate, scope))
         return false;
     time_format(seen.newest_ms, when);
     snprintf(evidence, EVIDENCE_BYTES, "seen by the user %u time%s, last at %s", seen.count,
              seen.count == 1 ? "" : "s", when);
     return true;
+}
+
+static bool served_blocks(const struct gate_definition *gate, const struct scope *scope,
+                          ordinal item, char evidence[EVIDENCE_BYTES])
+{
+    int64_t since_ms = since_of(gate, scope);
+    char when[TIME_TEXT_BYTES];
+    size_t count;
+    const struct served_entry *entries = served_here(scope, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (entries[i].item != item || entries[i].time_ms <= since_ms) continue;
+        time_format(entries[i].time_ms, when);
+        snprintf(evidence, EVIDENCE_BYTES,
+                 "served to the user in slate %llu, at position %u, at %s",
+                 (unsigned long long)entries[i].slate, entries[i].position, when);
+        return true;
+    }
+    return false;
 }
 
 static bool hidden_blocks(const struct scope *scope, ordinal item, char evidence[EVIDENCE_BYTES])
@@ -142,7 +187,7 @@ bool gate_blocks(const struct gate_definition *gate, const struct scope *scope, 
     case GATE_BLOCKED:
         return blocked_blocks(scope, item, evidence);
     case GATE_SERVED:
-        break;
+        return served_blocks(gate, scope, item, evidence);
     }
     return false;
 }

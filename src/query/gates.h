@@ -1,5 +1,5 @@
 /* Gates: what keeps an item out whatever its score, with evidence.  Not alive, expired, WHERE,
- * seen, hidden, blocked. */
+ * seen, served, hidden, blocked. */
 #ifndef TIDAL_QUERY_GATES_H
 #define TIDAL_QUERY_GATES_H
 
@@ -21,8 +21,12 @@ bool gate_expired_blocks(const struct scope *scope, ordinal item, char evidence[
 /* Does the gate keep this item out?  Then `evidence` says why. */
 bool gate_blocks(const struct gate_definition *gate, const struct scope *scope, ordinal item,
                  char evidence[EVIDENCE_BYTES]);
-/* "seen", "hidden", "blocked". */
+/* "seen", "served", "hidden", "blocked". */
 const char *gate_name(const struct gate_definition *gate);
+
+/* The surface that the statement is asked from: the text given for a context `surface` that is
+ * declared as a keyword; empty without one. */
+struct slice scope_surface(const struct scope *scope);
 
 /* Keeps the items for which the program is true: not false, not unknown. */
 void gate_where(struct program *where, struct bitset *items);

@@ -148,7 +148,7 @@ static enum code parse_gate(struct parser *parser, struct gate_definition *gate)
     } else if (parser_accept(parser, "hidden")) {
         gate->kind = GATE_HIDDEN;
     } else {
-        return parser_expected(parser, "a gate (seen, blocked or hidden)");
+        return parser_expected(parser, "a gate (seen, served, blocked or hidden)");
     }
     bool has_age = gate->kind == GATE_SEEN || gate->kind == GATE_SERVED;
     if (!has_age || !parser_accept_symbol(parser, "(")) return CODE_OK;

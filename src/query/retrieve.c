@@ -5,6 +5,7 @@
 #include "entities/entities.h"
 #include "query/check.h"
 #include "query/number.h"
+#include "query/record.h"
 
 #include <stdio.h>
 
@@ -125,6 +126,9 @@ static bool set_cell(struct slate *slate, struct result *result, const struct co
     case RETURNING_RANK:
         cell_set_integer(cell, (int64_t)(slate->offset + index + 1));
         return true;
+    case RETURNING_SLATE: /* is known once the slate is logged */
+        cell_set_id(cell, 0);
+        return true;
     case RETURNING_SOURCE:
         return set_sources(slate, result, item, cell);
     case RETURNING_EXPLAIN:
@@ -242,6 +246,8 @@ enum code retrieve(const struct request *request, struct result *result, struct 
     TRY(slate.retrieve->explain ? explain(&slate, result, error)
                                 : fill_rows(&slate, result, error));
     stamp(&slate, result);
+    if (slate.retrieve->record && request->recorded)
+        code = record_slate(&slate, request->recorded, error);
 out:
     slate_release(&slate);
     return code;

@@ -23,6 +23,8 @@ struct request {
     int64_t clock_ms;       /* NOW, unless given: this, but not before the newest event */
     struct arena *arena;    /* of the query: everything is freed with it */
     atomic_bool *cancelled; /* NULL: never */
+    /* RETRIEVE ... RECORD: given what was served, in the arena; NULL: not wanted */
+    const struct slate_change **recorded;
 };
 
 struct slate_item {

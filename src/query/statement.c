@@ -75,6 +75,11 @@ static enum code parse_signal_options(struct parser *parser, struct signal_state
     if (parser_accept(parser, "at")) TRY(parser_operand(parser, "a time", &signal->time));
     if (parser_accept(parser, "key"))
         TRY(parser_operand(parser, "an idempotency key", &signal->idempotency_key));
+    if (parser_accept(parser, "slate")) {
+        TRY(parser_operand(parser, "a slate's number or a parameter", &signal->slate));
+        if (parser_accept(parser, "position"))
+            TRY(parser_operand(parser, "a position from 1 or a parameter", &signal->position));
+    }
 out:
     return code;
 }
@@ -166,7 +171,8 @@ static enum code parse_returning(struct parser *parser, struct retrieve_statemen
         enum returning_kind kind;
     } words[] = {{"id", RETURNING_ID},         {"key", RETURNING_KEY},
                  {"score", RETURNING_SCORE},   {"rank", RETURNING_RANK},
-                 {"source", RETURNING_SOURCE}, {"explain", RETURNING_EXPLAIN}};
+                 {"source", RETURNING_SOURCE}, {"explain", RETURNING_EXPLAIN},
+                 {"slate", RETURNING_SLATE}};
     struct list columns = {0};
     enum code code = CODE_OK;
     do {
@@ -211,9 +217,9 @@ static enum code refuse_clause(struct parser *parser, const struct operand *oper
     static const char *const ranking[] = {"from", "score", "times", "exclude", "diversify"};
     static const char *const clauses[] = {"WHERE", "CONTEXT", "RETURNING", "LIMIT", "OFFSET",
                                           "NOW",   "SEED",    "SCORE",     "TIMES", "EXCLUDE",
-                                          "USING", "FROM",    "DIVERSIFY"};
+                                          "USING", "FROM",    "DIVERSIFY", "RECORD"};
     bool again = operand || parser_at(parser, "where") || parser_at(parser, "returning") ||
-                 parser_at(parser, "context");
+                 parser_at(parser, "context") || parser_at(parser, "record");
     if (again) return parser_expected(parser, "each clause once");
     for (size_t i = 0; i < sizeof ranking / sizeof *ranking; i++) {
         if (!parser_at(parser, ranking[i])) continue;
@@ -246,6 +252,13 @@ static enum code parse_clause(struct parser *parser, struct retrieve_statement *
     if (parser_at(parser, "context") && !retrieve->contexts) {
         parser_advance(parser);
         return parse_contexts(parser, retrieve);
+    }
+    if (parser_at(parser, "record") && !retrieve->record) {
+        retrieve->record = true;
+        retrieve->record_position = parser->token.position;
+        parser_advance(parser);
+        retrieve->record_features = parser_accept(parser, "features");
+        return CODE_OK;
     }
     if (parser_at(parser, "limit")) {
         operand = &retrieve->limit;
@@ -281,6 +294,36 @@ static enum code refuse_search(struct parser *parser)
     return CODE_OK;
 }
 
+/* A statement that records is a write of what is served now. */
+static enum code check_record(struct parser *parser, const struct retrieve_statement *retrieve)
+{
+    bool returns = false;
+    for (size_t i = 0; i < retrieve->returning_count && !returns; i++)
+        returns = retrieve->returning[i].kind == RETURNING_SLATE;
+    if (returns && !retrieve->record) {
+        error_set(parser->error, CODE_INVALID, AREA_QUERY, "RETURNING slate without RECORD");
+        error_hint(parser->error, "add RECORD; a field of that name is item.slate");
+        return CODE_INVALID;
+    }
+    if (!retrieve->record || retrieve->as_of.kind == OPERAND_NONE) return CODE_OK;
+    error_set(parser->error, CODE_INVALID, AREA_QUERY, "RECORD and AS OF exclude each other");
+    error_at(parser->error, retrieve->record_position);
+    error_hint(parser->error, "what is recorded is served now: leave out one of them");
+    return CODE_INVALID;
+}
+
+/* EXPLAIN and WHY NOT serve nothing. */
+static enum code refuse_record(struct parser *parser, const struct retrieve_statement *retrieve,
+                               const char *what)
+{
+    if (!retrieve->record) return CODE_OK;
+    error_set(parser->error, CODE_INVALID, AREA_QUERY, "%s serves nothing that RECORD could log",
+              what);
+    error_at(parser->error, retrieve->record_position);
+    error_hint(parser->error, "leave out RECORD");
+    return CODE_INVALID;
+}
+
 static enum code parse_retrieve(struct parser *parser, struct retrieve_statement *retrieve)
 {
     bool found = true;
@@ -301,6 +344,7 @@ static enum code parse_retrieve(struct parser *parser, struct retrieve_statement
     TRY(parse_ranking(parser, &retrieve->ranking));
     while (found)
         TRY(parse_clause(parser, retrieve, &found));
+    code = check_record(parser, retrieve);
 out:
     return code;
 }
@@ -313,22 +357,25 @@ static enum code parse_why_not(struct parser *parser, struct retrieve_statement 
     TRY(parser_reference_of(parser, ENTITY_ITEM, &retrieve->why_not));
     TRY(parser_expect(parser, "IN"));
     TRY(parser_expect(parser, "RETRIEVE"));
-    code = parse_retrieve(parser, retrieve);
+    TRY(parse_retrieve(parser, retrieve));
+    code = refuse_record(parser, retrieve, "WHY NOT");
 out:
     return code;
 }
 
-static enum code parse_show(struct parser *parser, enum show_kind *show)
+static enum code parse_show(struct parser *parser, struct statement *statement)
 {
-    static const char *const words[SHOW_KIND_COUNT] = {"schema",   "fields", "signals", "relations",
-                                                       "profiles", "status", "cursors", "size"};
+    static const char *const words[SHOW_KIND_COUNT] = {"schema",    "fields",   "signals",
+                                                       "relations", "profiles", "status",
+                                                       "cursors",   "size",     "slate"};
     for (int i = 0; i < SHOW_KIND_COUNT; i++) {
         if (!parser_accept(parser, words[i])) continue;
-        *show = (enum show_kind)i;
-        return CODE_OK;
+        statement->show = (enum show_kind)i;
+        if (i != SHOW_SLATE) return CODE_OK;
+        return parser_operand(parser, "a slate's number or a parameter", &statement->show_slate);
     }
-    return parser_expected(parser,
-                           "SCHEMA, FIELDS, SIGNALS, RELATIONS, PROFILES, STATUS, CURSORS or SIZE");
+    return parser_expected(
+        parser, "SCHEMA, FIELDS, SIGNALS, RELATIONS, PROFILES, STATUS, CURSORS, SIZE or SLATE");
 }
 
 /* --- All --- */
@@ -339,7 +386,8 @@ static enum code parse_explain(struct parser *parser, struct statement *statemen
     TRY(parser_expect(parser, "RETRIEVE"));
     statement->kind = STATEMENT_RETRIEVE;
     statement->retrieve.explain = true;
-    code = parse_retrieve(parser, &statement->retrieve);
+    TRY(parse_retrieve(parser, &statement->retrieve));
+    code = refuse_record(parser, &statement->retrieve, "EXPLAIN");
 out:
     return code;
 }
@@ -404,7 +452,7 @@ static enum code parse_kind(struct parser *parser, uint64_t start, struct statem
     case STATEMENT_WHY_NOT:
         return parse_why_not(parser, &statement->retrieve);
     case STATEMENT_SHOW:
-        return parse_show(parser, &statement->show);
+        return parse_show(parser, statement);
     case STATEMENT_TAIL:
         return parse_tail(parser, &statement->tail);
     case STATEMENT_CURSOR: /* only by its words */

@@ -62,6 +62,7 @@ struct signal_statement {
     struct operand value;
     struct operand time;
     struct operand idempotency_key;
+    struct operand slate, position; /* SLATE 1234 POSITION 3 */
     bool retract;
 };
 
@@ -79,6 +80,7 @@ enum returning_kind {
     RETURNING_RANK,
     RETURNING_SOURCE,
     RETURNING_EXPLAIN,
+    RETURNING_SLATE, /* the number of the recorded slate */
     RETURNING_FIELD
 };
 
@@ -95,6 +97,8 @@ struct context_operand {
 
 struct retrieve_statement {
     bool explain;
+    bool record, record_features; /* what is served is logged: a write */
+    uint64_t record_position;
     bool has_user;
     struct reference user;
     struct name profile;               /* empty: none */
@@ -160,6 +164,7 @@ enum show_kind {
     SHOW_STATUS,
     SHOW_CURSORS,
     SHOW_SIZE,
+    SHOW_SLATE,
     SHOW_KIND_COUNT
 };
 
@@ -181,7 +186,10 @@ struct statement {
         struct retrieve_statement retrieve; /* RETRIEVE, WHY NOT */
         struct tail_statement tail;
         struct cursor_statement cursor;
-        enum show_kind show;
+        struct {
+            enum show_kind show;
+            struct operand show_slate; /* SHOW SLATE 1234 */
+        };
     };
 };
 

@@ -54,7 +54,7 @@ static enum code check_word(const struct tail_condition *condition, struct slice
                             struct error *error)
 {
     static const char *const kinds[] = {"define",  "put",    "patch",    "delete", "signal",
-                                        "retract", "relate", "unrelate", "forget"};
+                                        "retract", "relate", "unrelate", "forget", "slate"};
     bool known = false;
     if (condition->column == TAIL_KIND) {
         for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -74,7 +74,7 @@ static enum code check_word(const struct tail_condition *condition, struct slice
     error_hint(error,
                condition->column == TAIL_KIND
                    ? "kinds are define, put, patch, delete, forget, signal, retract, relate, "
-                     "unrelate"
+                     "unrelate, slate"
                    : "targets are item, user, creator");
     return CODE_INVALID;
 }
@@ -239,6 +239,10 @@ static struct facts facts_of(const struct change *change, const struct schema *s
     case CHANGE_RELATE:
     case CHANGE_UNRELATE:
         relate_facts(&change->relate, change->kind == CHANGE_RELATE, schema, &facts);
+        break;
+    case CHANGE_SLATE:
+        facts = (struct facts){.user = change->slate->has_user ? &change->slate->user : NULL,
+                               .name = change->slate->profile};
         break;
     case CHANGE_DEFINE:
     case CHANGE_TRANSACTION:

@@ -13,6 +13,7 @@ struct edges;
 struct behaviour;
 struct quota;
 struct exposure;
+struct served;
 
 struct view {
     const struct schema *schema;
@@ -25,6 +26,7 @@ struct view {
     const struct behaviour *behaviour;
     const struct quota *quota;
     const struct exposure *exposure;
+    const struct served *served;
     lsn lsn;
     int64_t watermark_ms; /* newest event time; INT64_MIN: no event yet */
 };

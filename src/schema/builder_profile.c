@@ -198,8 +198,13 @@ static void check_gate(const struct gate_definition *gate, struct violations *vi
         }
         break;
     case GATE_SERVED:
-        violations_add(violations, gate->position, "use seen(7d)",
-                       "the gate 'served' is not available in this version");
+        if (isnan(gate->age.milliseconds)) {
+            violations_add(violations, gate->position, "write served(10m)", "served has no age");
+        } else if (duration_check(&gate->age, "age of served", violations) &&
+                   gate->age.milliseconds > SERVED_AGE_MAXIMUM_MS) {
+            violations_add(violations, gate->age.position, "use seen(7d) for what was seen",
+                           "served reaches back at most 24h");
+        }
         break;
     case GATE_BLOCKED:
     case GATE_HIDDEN:

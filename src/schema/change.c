@@ -33,6 +33,8 @@ const char *change_kind_name(enum change_kind kind)
         return "forget";
     case CHANGE_CURSOR:
         return "cursor";
+    case CHANGE_SLATE:
+        return "slate";
     }
     return "unknown";
 }
@@ -294,6 +296,11 @@ static enum code check_signal(const struct signal_change *change, const struct s
     TRY(check_signal_user(signal, change, error));
     TRY(check_signal_value(signal, change->value, error));
     if (change->has_time) TRY(check_time(change->time_ms, "the event's time", error));
+    if (change->position > 0 && change->slate == 0) {
+        error_set(error, CODE_INVALID, AREA_SCHEMA, "signal '%.*s' has a position and no slate",
+                  NAME_ARGUMENTS(signal->name));
+        return invalid(error, "name the slate in which it has that position");
+    }
 out:
     return code;
 }
@@ -341,6 +348,22 @@ static enum code check_cursor(const struct cursor_change *change, struct error *
     return violations_error(&violations, error);
 }
 
+static enum code check_slate(const struct slate_change *slate, struct error *error)
+{
+    struct slice name = slate->profile;
+    enum code code = CODE_OK;
+    assert(slate->item_count <= LIMIT_SLATE_ITEMS && slate->source_count <= LIMIT_SOURCES);
+    assert(slate->feature_count <= LIMIT_SLATE_FEATURES);
+    if (slate->has_user) {
+        assert(slate->user.kind == ENTITY_USER);
+        TRY(check_entity(&slate->user, error));
+    }
+    TRY(check_text(slate->surface, LIMIT_SURFACE_BYTES, "the surface of a slate by", name, error));
+    code = check_time(slate->now_ms, "NOW of a slate", error);
+out:
+    return code;
+}
+
 static enum code check_transaction(const struct change *change, const struct schema *schema,
                                    struct error *error)
 {
@@ -354,7 +377,8 @@ static enum code check_transaction(const struct change *change, const struct sch
     for (size_t i = 0; i < count; i++) {
         const struct change *part = &change->transaction.changes[i];
         if (part->kind == CHANGE_TRANSACTION || part->kind == CHANGE_DEFINE ||
-            part->kind == CHANGE_FORGET || part->kind == CHANGE_CURSOR) {
+            part->kind == CHANGE_FORGET || part->kind == CHANGE_CURSOR ||
+            part->kind == CHANGE_SLATE) {
             error_set(error, CODE_INVALID, AREA_SCHEMA, "a transaction cannot hold a %s",
                       change_kind_name(part->kind));
             return invalid(error, "send it by itself");
@@ -387,6 +411,8 @@ enum code change_check(const struct change *change, const struct schema *schema,
         return check_transaction(change, schema, error);
     case CHANGE_CURSOR:
         return check_cursor(&change->cursor, error);
+    case CHANGE_SLATE:
+        return check_slate(change->slate, error);
     }
     return error_set(error, CODE_INVALID, AREA_SCHEMA, "a change has no kind %d", change->kind);
 }

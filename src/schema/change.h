@@ -20,12 +20,13 @@ enum change_kind {
     CHANGE_UNRELATE = 7,
     CHANGE_TRANSACTION = 8,
     CHANGE_FORGET = 9,
-    CHANGE_CURSOR = 10
+    CHANGE_CURSOR = 10,
+    CHANGE_SLATE = 11
 };
 
 enum {
-    CHANGE_FORMAT = 2,              /* the newest; each change has the oldest that knows its kind */
-    CHANGE_BYTES_MAXIMUM = 1 << 20, /* encoded */
+    CHANGE_FORMAT = 3, /* the newest; each change has the oldest that knows what is in it */
+    CHANGE_BYTES_MAXIMUM = 1 << 20,  /* encoded */
     CHANGE_DEFINE_MAXIMUM = 1 << 18, /* bytes of a definition's text */
     CHANGE_TRANSACTION_MAXIMUM = 1000
 };
@@ -60,15 +61,19 @@ struct put_change {
 #define SIGNAL_VALUE_ONE     (INT64_C(1) << 16)
 #define SIGNAL_VALUE_MAXIMUM (INT64_C(1) << 47) /* magnitude, exclusive: 2^31 units */
 
+#define SIGNAL_POSITION_MAXIMUM UINT32_C(0xfffffffe) /* in a slate */
+
 struct signal_change {
     signal_id signal;
     struct entity_reference entity;
     bool has_user;
     struct entity_reference user;
-    int64_t value;   /* fixed point; SIGNAL_VALUE_ONE unless given */
-    bool has_time;   /* false: it happened when the log took it in */
-    int64_t time_ms; /* of the event */
-    bool retract;    /* takes back what this user said before with a UNIQUE PER USER signal */
+    int64_t value;     /* fixed point; SIGNAL_VALUE_ONE unless given */
+    bool has_time;     /* false: it happened when the log took it in */
+    int64_t time_ms;   /* of the event */
+    bool retract;      /* takes back what this user said before with a UNIQUE PER USER signal */
+    lsn slate;         /* in which it came about; 0: none is cited */
+    uint32_t position; /* of the entity in that slate, from 1; 0: not told, or no slate */
 };
 
 struct relate_change {
@@ -89,6 +94,35 @@ struct cursor_change {
     lsn position; /* the last LSN that it is done with; 0 of a DROP */
 };
 
+/* One item as it was served. */
+struct served_item {
+    entity_id item;
+    double score;
+    uint32_t sources;       /* bit i: the slate's source i brought it in */
+    uint64_t missing;       /* bit i: feature i had no value */
+    const double *features; /* one each, 0 where missing; NULL if the slate has none */
+};
+
+/* What a RETRIEVE ... RECORD served.  Its LSN is the slate's id. */
+struct slate_change {
+    bool has_user;
+    struct entity_reference user;
+    struct slice profile; /* empty: the ranking was spelled out */
+    uint32_t version;     /* of the profile; 0 without one */
+    struct slice query;   /* the statement's text, or as much of it as fits */
+    struct slice surface; /* from the context of that name; empty: none */
+    uint64_t seed;
+    int64_t now_ms;  /* NOW of the statement: when it was served */
+    lsn read_at;     /* the state that was ranked */
+    uint64_t offset; /* positions begin behind it */
+    const struct slice *sources;
+    size_t source_count;
+    const struct slice *features; /* spelled as in the ranking */
+    size_t feature_count;
+    const struct served_item *items; /* in order of their positions */
+    size_t item_count;
+};
+
 struct change {
     enum change_kind kind;
     union {
@@ -98,6 +132,7 @@ struct change {
         struct signal_change signal;
         struct relate_change relate; /* RELATE, UNRELATE */
         struct cursor_change cursor;
+        const struct slate_change *slate;
         struct {
             const struct change *changes; /* not themselves transactions or definitions */
             size_t count;

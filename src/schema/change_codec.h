@@ -1,15 +1,20 @@
 /* The bytes of a change.  docs/formats/change.md holds the byte table.
  *
- *   change      = format u8 (2 for a CURSOR, else 1), part
+ *   change      = format u8 (3 with a slate in it, 2 for FORGET and CURSOR, else 1), part
  *   part        = kind u8, body
  *   DEFINE      = string
  *   PUT, PATCH  = entity, string key, count, { field, value }*, count, { embedding, value }*
  *   DELETE      = entity
- *   SIGNAL      = signal, flags u8, entity, [entity user], [signed value], [signed time]
+ *   SIGNAL      = signal, flags u8, entity, [entity user], [signed value], [signed time],
+ *                 [varint slate, varint position]
  *   RELATE      = relation, flags u8, entity from, entity to, f32 weight, [signed time]
  *   UNRELATE    = relation, flags u8, entity from, entity to, [signed time]
  *   TRANSACTION = count, part*
  *   CURSOR      = action u8, string name, varint position (not of a DROP)
+ *   SLATE       = flags u8, [entity user], [string profile, varint version], string query,
+ *                 [string surface], varint seed, signed now, varint read at, varint offset,
+ *                 count, string source*, count, string feature*, count, served*
+ *   served      = varint item, f64 score, varint sources, [varint missing, f64 feature*]
  *   entity      = u8 kind (bit 7: by key), varint id or string key
  *   value       = tag u8, body
  *
@@ -28,10 +33,7 @@
 #include "schema/change.h"
 
 /* What is older than a kind says "a newer version wrote this", not "damaged". */
-static inline uint8_t change_format(enum change_kind kind)
-{
-    return kind == CHANGE_FORGET || kind == CHANGE_CURSOR ? 2 : 1;
-}
+uint8_t change_format(const struct change *change);
 
 /* On disk: never reuse a number. */
 enum value_tag {
@@ -53,8 +55,13 @@ enum {
     SIGNAL_HAS_VALUE = 2, /* other than SIGNAL_VALUE_ONE */
     SIGNAL_HAS_TIME = 4,
     SIGNAL_RETRACTS = 8,
-    SIGNAL_FLAGS = 15,
-    RELATE_HAS_TIME = 1
+    SIGNAL_HAS_SLATE = 16,
+    SIGNAL_FLAGS = 31,
+    RELATE_HAS_TIME = 1,
+    SLATE_HAS_USER = 1,
+    SLATE_HAS_PROFILE = 2,
+    SLATE_HAS_SURFACE = 4,
+    SLATE_FLAGS = 7
 };
 
 #endif

@@ -226,6 +226,10 @@ static void read_signal(struct decoder *decoder, struct signal_change *signal)
             fault(decoder, "value of a signal");
     }
     if (signal->has_time) signal->time_ms = cursor_signed(cursor);
+    if (!(flags & SIGNAL_HAS_SLATE)) return;
+    signal->slate = cursor_varint(cursor);
+    if (signal->slate == 0) fault(decoder, "slate of a signal");
+    signal->position = (uint32_t)read_below(decoder, UINT32_MAX, "position in a slate");
 }
 
 static void read_relate(struct decoder *decoder, struct relate_change *relate, bool weighs)
@@ -251,6 +255,88 @@ static void read_cursor(struct decoder *decoder, struct cursor_change *change)
     change->name = read_text(decoder, LIMIT_NAME_BYTES, "name of a cursor");
     if (change->name.bytes == 0) fault(decoder, "cursor without a name");
     if (action != CURSOR_DROP) change->position = cursor_varint(&decoder->cursor);
+}
+
+static const struct slice *read_texts(struct decoder *decoder, size_t limit, size_t *count,
+                                      const char *what)
+{
+    *count = read_count(decoder, limit, 1, what);
+    struct slice *texts = allocate(decoder, *count, sizeof *texts);
+    for (size_t i = 0; texts && i < *count; i++)
+        texts[i] = read_text(decoder, LIMIT_SLATE_QUERY, what);
+    return texts;
+}
+
+static double read_finite(struct decoder *decoder, const char *what)
+{
+    double number = cursor_double(&decoder->cursor);
+    if (isfinite(number)) return number;
+    fault(decoder, what);
+    return 0;
+}
+
+static void read_served(struct decoder *decoder, const struct slate_change *slate,
+                        struct served_item *item)
+{
+    item->item = cursor_varint(&decoder->cursor);
+    item->score = read_finite(decoder, "score of an item");
+    item->sources =
+        (uint32_t)read_below(decoder, UINT64_C(1) << slate->source_count, "sources of an item");
+    if (slate->feature_count == 0) return;
+    double *features = allocate(decoder, slate->feature_count, sizeof *features);
+    item->missing = cursor_varint(&decoder->cursor);
+    if (slate->feature_count < 64 && item->missing >> slate->feature_count != 0)
+        fault(decoder, "missing features of an item");
+    for (size_t i = 0; features && i < slate->feature_count; i++)
+        if (!(item->missing >> i & 1)) features[i] = read_finite(decoder, "feature of an item");
+    item->features = features;
+}
+
+static void read_served_items(struct decoder *decoder, struct slate_change *slate)
+{
+    enum { LEAST_BYTES = 10 };
+    slate->item_count = read_count(decoder, LIMIT_SLATE_ITEMS, LEAST_BYTES, "items of a slate");
+    struct served_item *items = allocate(decoder, slate->item_count, sizeof *items);
+    for (size_t i = 0; items && i < slate->item_count && !decoder->cursor.failed; i++)
+        read_served(decoder, slate, &items[i]);
+    slate->items = items;
+}
+
+static void read_slate_head(struct decoder *decoder, struct slate_change *slate)
+{
+    uint8_t flags = cursor_u8(&decoder->cursor);
+    if (flags & ~SLATE_FLAGS) fault(decoder, "flags of a slate");
+    slate->has_user = flags & SLATE_HAS_USER;
+    if (slate->has_user) slate->user = read_entity(decoder);
+    if (slate->has_user && slate->user.kind != ENTITY_USER) fault(decoder, "user of a slate");
+    if (flags & SLATE_HAS_PROFILE) {
+        slate->profile = read_text(decoder, LIMIT_NAME_BYTES, "profile of a slate");
+        if (slate->profile.bytes == 0) fault(decoder, "profile without a name");
+        slate->version =
+            (uint32_t)read_below(decoder, UINT64_C(1) << 32, "version of a slate's profile");
+    }
+    slate->query = read_text(decoder, LIMIT_SLATE_QUERY, "query of a slate");
+    if (flags & SLATE_HAS_SURFACE) {
+        slate->surface = read_text(decoder, LIMIT_SURFACE_BYTES, "surface of a slate");
+        if (slate->surface.bytes == 0) fault(decoder, "surface without a name");
+    }
+}
+
+static const struct slate_change *read_slate(struct decoder *decoder)
+{
+    static const struct slate_change none;
+    struct slate_change *slate = allocate(decoder, 1, sizeof *slate);
+    if (!slate) return &none;
+    read_slate_head(decoder, slate);
+    slate->seed = cursor_varint(&decoder->cursor);
+    slate->now_ms = cursor_signed(&decoder->cursor);
+    slate->read_at = cursor_varint(&decoder->cursor);
+    slate->offset = cursor_varint(&decoder->cursor);
+    slate->sources = read_texts(decoder, LIMIT_SOURCES, &slate->source_count, "sources of a slate");
+    slate->features =
+        read_texts(decoder, LIMIT_SLATE_FEATURES, &slate->feature_count, "features of a slate");
+    read_served_items(decoder, slate);
+    return slate;
 }
 
 /* All but transactions, which do not nest. */
@@ -285,6 +371,9 @@ static void read_part(struct decoder *decoder, uint8_t kind, struct change *chan
     case CHANGE_CURSOR:
         read_cursor(decoder, &change->cursor);
         break;
+    case CHANGE_SLATE:
+        change->slate = read_slate(decoder);
+        break;
     default:
         fault(decoder, "kind of a change");
     }
@@ -301,6 +390,7 @@ static void read_transaction(struct decoder *decoder, struct change *change)
         if (kind == CHANGE_DEFINE) fault(decoder, "definition in a transaction");
         if (kind == CHANGE_FORGET) fault(decoder, "forgetting in a transaction");
         if (kind == CHANGE_CURSOR) fault(decoder, "cursor in a transaction");
+        if (kind == CHANGE_SLATE) fault(decoder, "slate in a transaction");
         read_part(decoder, kind, &changes[i]);
     }
     change->transaction.changes = changes;
@@ -331,12 +421,15 @@ enum code change_decode(struct slice source, struct arena *arena, struct change 
         return CODE_VERSION;
     }
     uint8_t kind = cursor_u8(&decoder.cursor);
-    if (format != change_format((enum change_kind)kind)) fault(&decoder, "format");
     if (kind == CHANGE_TRANSACTION) {
         read_transaction(&decoder, change);
     } else {
         read_part(&decoder, kind, change);
     }
     if (cursor_left(&decoder.cursor) > 0) fault(&decoder, "trailing bytes");
+    if (!decoder.cursor.failed && format != change_format(change)) {
+        decoder.cursor.at = decoder.cursor.start;
+        fault(&decoder, "format");
+    }
     return decoder.cursor.failed ? decode_error(&decoder, error) : CODE_OK;
 }

@@ -124,11 +124,16 @@ static void write_signal(struct buffer *out, const struct signal_change *signal)
     buffer_put_u8(out, (uint8_t)((signal->has_user ? SIGNAL_HAS_USER : 0) |
                                  (has_value ? SIGNAL_HAS_VALUE : 0) |
                                  (signal->has_time ? SIGNAL_HAS_TIME : 0) |
-                                 (signal->retract ? SIGNAL_RETRACTS : 0)));
+                                 (signal->retract ? SIGNAL_RETRACTS : 0) |
+                                 (signal->slate > 0 ? SIGNAL_HAS_SLATE : 0)));
     write_entity(out, &signal->entity);
     if (signal->has_user) write_entity(out, &signal->user);
     if (has_value) buffer_put_signed(out, signal->value);
     if (signal->has_time) buffer_put_signed(out, signal->time_ms);
+    assert(signal->slate > 0 || signal->position == 0);
+    if (signal->slate == 0) return;
+    buffer_put_varint(out, signal->slate);
+    buffer_put_varint(out, signal->position);
 }
 
 static void write_relate(struct buffer *out, const struct relate_change *relate, bool weighs)
@@ -149,6 +154,56 @@ static void write_cursor(struct buffer *out, const struct cursor_change *cursor)
     buffer_put_u8(out, (uint8_t)cursor->action);
     buffer_put_string(out, cursor->name);
     if (cursor->action != CURSOR_DROP) buffer_put_varint(out, cursor->position);
+}
+
+static void write_texts(struct buffer *out, const struct slice *texts, size_t count)
+{
+    buffer_put_varint(out, count);
+    for (size_t i = 0; i < count; i++) {
+        assert(texts[i].bytes <= LIMIT_SLATE_QUERY);
+        buffer_put_string(out, texts[i]);
+    }
+}
+
+static void write_served(struct buffer *out, const struct slate_change *slate,
+                         const struct served_item *item)
+{
+    assert(isfinite(item->score) && item->sources >> slate->source_count == 0);
+    buffer_put_varint(out, item->item);
+    buffer_put_double(out, item->score);
+    buffer_put_varint(out, item->sources);
+    if (slate->feature_count == 0) return;
+    buffer_put_varint(out, item->missing);
+    for (size_t i = 0; i < slate->feature_count; i++) {
+        if (item->missing >> i & 1) continue;
+        assert(isfinite(item->features[i]));
+        buffer_put_double(out, item->features[i]);
+    }
+}
+
+static void write_slate(struct buffer *out, const struct slate_change *slate)
+{
+    assert(slate->query.bytes <= LIMIT_SLATE_QUERY && slate->item_count <= LIMIT_SLATE_ITEMS);
+    assert(slate->source_count <= LIMIT_SOURCES && slate->feature_count <= LIMIT_SLATE_FEATURES);
+    buffer_put_u8(out, (uint8_t)((slate->has_user ? SLATE_HAS_USER : 0) |
+                                 (slate->profile.bytes > 0 ? SLATE_HAS_PROFILE : 0) |
+                                 (slate->surface.bytes > 0 ? SLATE_HAS_SURFACE : 0)));
+    if (slate->has_user) write_entity(out, &slate->user);
+    if (slate->profile.bytes > 0) {
+        buffer_put_string(out, slate->profile);
+        buffer_put_varint(out, slate->version);
+    }
+    buffer_put_string(out, slate->query);
+    if (slate->surface.bytes > 0) buffer_put_string(out, slate->surface);
+    buffer_put_varint(out, slate->seed);
+    buffer_put_signed(out, slate->now_ms);
+    buffer_put_varint(out, slate->read_at);
+    buffer_put_varint(out, slate->offset);
+    write_texts(out, slate->sources, slate->source_count);
+    write_texts(out, slate->features, slate->feature_count);
+    buffer_put_varint(out, slate->item_count);
+    for (size_t i = 0; i < slate->item_count; i++)
+        write_served(out, slate, &slate->items[i]);
 }
 
 static void write_part(struct buffer *out, const struct change *change)
@@ -182,6 +237,9 @@ static void write_part(struct buffer *out, const struct change *change)
     case CHANGE_CURSOR:
         write_cursor(out, &change->cursor);
         break;
+    case CHANGE_SLATE:
+        write_slate(out, change->slate);
+        break;
     case CHANGE_TRANSACTION:
         assert(false && "transactions do not nest");
         break;
@@ -197,7 +255,8 @@ static void write_transaction(struct buffer *out, const struct change *change)
     for (size_t i = 0; i < count && !out->failed; i++) {
         assert(change->transaction.changes[i].kind != CHANGE_DEFINE &&
                change->transaction.changes[i].kind != CHANGE_FORGET);
-        assert(change->transaction.changes[i].kind != CHANGE_CURSOR);
+        assert(change->transaction.changes[i].kind != CHANGE_CURSOR &&
+               change->transaction.changes[i].kind != CHANGE_SLATE);
         write_part(out, &change->transaction.changes[i]);
     }
 }
@@ -212,8 +271,31 @@ static size_t largest_append(const struct change *change)
     case CHANGE_PATCH:
     case CHANGE_TRANSACTION:
         return LIMIT_TEXT_BYTES;
+    case CHANGE_SLATE:
+        return LIMIT_SLATE_QUERY;
     default:
         return LIMIT_KEY_BYTES;
+    }
+}
+
+uint8_t change_format(const struct change *change)
+{
+    switch (change->kind) {
+    case CHANGE_SLATE:
+        return 3;
+    case CHANGE_FORGET:
+    case CHANGE_CURSOR:
+        return 2;
+    case CHANGE_SIGNAL:
+        return change->signal.slate > 0 ? 3 : 1;
+    case CHANGE_TRANSACTION:
+        for (size_t i = 0; i < change->transaction.count; i++) {
+            const struct change *part = &change->transaction.changes[i];
+            if (part->kind == CHANGE_SIGNAL && part->signal.slate > 0) return 3;
+        }
+        return 1;
+    default:
+        return 1;
     }
 }
 
@@ -223,7 +305,7 @@ enum code change_encode(const struct change *change, struct buffer *out, struct 
     size_t limit, maximum = out->maximum_bytes;
     if (!size_add(out->bytes, CHANGE_BYTES_MAXIMUM, &limit) || limit > maximum) limit = maximum;
     out->maximum_bytes = limit;
-    buffer_put_u8(out, change_format(change->kind));
+    buffer_put_u8(out, change_format(change));
     if (change->kind == CHANGE_TRANSACTION) {
         write_transaction(out, change);
     } else {

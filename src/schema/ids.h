@@ -35,6 +35,10 @@ enum {
     LIMIT_GATES = 16,
     LIMIT_CAPS = 8,
     LIMIT_CURSORS = 64,
+    LIMIT_SLATE_ITEMS = 1000, /* of one slate, as the next three */
+    LIMIT_SLATE_FEATURES = 64,
+    LIMIT_SLATE_QUERY = 4096, /* bytes of the statement that it keeps */
+    LIMIT_SURFACE_BYTES = 64,
     LIMIT_CANDIDATES = 10000, /* of one source */
     LIMIT_DIMENSIONS = 4096,
     LIMIT_NAME_BYTES = 64,

@@ -31,6 +31,11 @@ struct resolved_change {
     ordinal other;
     entity_id other_id;
 
+    /* SLATE only: by whom it was asked for is `subject`.  Where its items are, ORDINAL_NONE for
+     * one that was never there; and how many users there are */
+    const ordinal *items;
+    uint32_t user_count;
+
     /* SIGNAL only */
     int64_t time_ms; /* of the event: the caller's, or ingest_ms; RELATE as well */
     bool late;       /* older than watermark - lateness: counted in totals, not in decay */

@@ -8,10 +8,11 @@
 
 #include "schema/definition.h"
 
-#define DURATION_MAXIMUM_MS (INT64_C(366) * 86400000) /* of a window */
-#define LATENESS_DEFAULT_MS (INT64_C(12) * 3600000)
-#define LATENESS_MAXIMUM_MS (INT64_C(7) * 86400000)
-#define FUTURE_BOUND_MS     INT64_C(5000) /* how far an event may lie ahead of its ingest */
+#define DURATION_MAXIMUM_MS   (INT64_C(366) * 86400000) /* of a window */
+#define LATENESS_DEFAULT_MS   (INT64_C(12) * 3600000)
+#define LATENESS_MAXIMUM_MS   (INT64_C(7) * 86400000)
+#define SERVED_AGE_MAXIMUM_MS INT64_C(86400000) /* what was served is forgotten after that */
+#define FUTURE_BOUND_MS       INT64_C(5000)     /* how far an event may lie ahead of its ingest */
 
 struct field {
     struct slice name;

@@ -13,6 +13,7 @@ enum key_tag {
     TAG_EDGE = 'r',      /* an edge: under its from-entity */
     TAG_LEDGER = 's',    /* a signal's ledger */
     TAG_TREND = 't',     /* what trends: a held peak */
+    TAG_SERVED = 'v',    /* what a user was served lately: under the user */
     TAG_EXPOSURE = 'x'   /* how much of what a user was shown: under the user */
 };
 

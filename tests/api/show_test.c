@@ -54,7 +54,7 @@ static void what_cannot_be_shown_is_told_with_what_can(struct test *t)
     CHECK(feed_open(&feed));
     CHECK_EQ(feed_run(&feed, "SHOW tables"), TIDAL_INVALID);
     CHECK_TEXT(feed.error.message, "expected SCHEMA, FIELDS, SIGNALS, RELATIONS, PROFILES, "
-                                   "STATUS, CURSORS or SIZE, found 'tables'");
+                                   "STATUS, CURSORS, SIZE or SLATE, found 'tables'");
     CHECK(feed_close(&feed));
 }
 

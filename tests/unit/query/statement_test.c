@@ -207,8 +207,8 @@ static const struct {
      "leave the clause out"},
     {"RETRIEVE items DIVERSIFY mmr 0.7", 25, "'mmr' is not available in this version",
      "cap values with DIVERSIFY max N per field"},
-    {"RETRIEVE items EXCLUDE muted", 23, "expected a gate (seen, blocked or hidden), found 'muted'",
-     ""},
+    {"RETRIEVE items EXCLUDE muted", 23,
+     "expected a gate (seen, served, blocked or hidden), found 'muted'", ""},
     {"RETRIEVE items WHERE a = ", 25,
      "expected a value, field, signal or function, found the end of the statement", ""},
     {"RETRIEVE items WHERE (a", 23, "expected ')', found the end of the statement", ""},
@@ -258,7 +258,7 @@ static const struct {
      "run this statement by itself"},
     {"TRANSACTION { PUT item 1 {} }", 28, "expected ';', found '}'", ""},
     {"SHOW TABLES", 5,
-     "expected SCHEMA, FIELDS, SIGNALS, RELATIONS, PROFILES, STATUS, CURSORS or SIZE, "
+     "expected SCHEMA, FIELDS, SIGNALS, RELATIONS, PROFILES, STATUS, CURSORS, SIZE or SLATE, "
      "found 'TABLES'",
      ""},
     {"WHY item 1 IN RETRIEVE items", 4, "expected NOT, found 'item'", ""},

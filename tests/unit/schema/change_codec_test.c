@@ -160,15 +160,76 @@ static void golden_cursor_has_its_bytes(struct test *t)
     fixture_release(&f);
 }
 
+static void golden_slate_has_its_bytes(struct test *t)
+{
+    struct fixture f;
+    struct slice sources[] = {text_of("all")}, features[] = {text_of("f")};
+    double values[] = {2, 0};
+    struct served_item items[] = {{5, 1.5, 1, 0, &values[0]}, {300, 0, 0, 1, &values[1]}};
+    struct slate_change slate = {.has_user = true,
+                                 .user = entity(ENTITY_USER, 42),
+                                 .profile = text_of("home"),
+                                 .version = 2,
+                                 .query = text_of("Q"),
+                                 .surface = text_of("tv"),
+                                 .seed = 7,
+                                 .now_ms = 1000,
+                                 .read_at = 300,
+                                 .offset = 20,
+                                 .sources = sources,
+                                 .source_count = 1,
+                                 .features = features,
+                                 .feature_count = 1,
+                                 .items = items,
+                                 .item_count = 2};
+    struct change change = {.kind = CHANGE_SLATE, .slate = &slate};
+    fixture_init(&f);
+    CHECK(ENCODES_TO(&f, &change,
+                     "\x03\x0b\x07\x01\x2a\x04home\x02\x01Q\x02tv\x07\xd0\x0f\xac\x02\x14"
+                     "\x01\x03"
+                     "all\x01\x01"
+                     "f\x02\x05\x00\x00\x00\x00\x00\x00\xf8\x3f\x01\x00"
+                     "\x00\x00\x00\x00\x00\x00\x00\x40"
+                     "\xac\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"));
+    slate = (struct slate_change){.query = text_of("")};
+    CHECK(ENCODES_TO(&f, &change, "\x03\x0b\x00\x00\x00\x00\x00\x00\x00\x00\x00"));
+    CHECK_EQ(DECODE(&f, "\x03\x0b\x00\x00\x00\x00\x00\x00\x00\x00\x00"), CODE_OK);
+    CHECK_EQ(DECODE(&f, "\x02\x0b\x00\x00\x00\x00\x00\x00\x00\x00\x00"), CODE_CORRUPT);
+    CHECK_EQ(DECODE(&f, "\x03\x08\x01\x0b\x00\x00\x00\x00\x00\x00\x00\x00\x00"), CODE_CORRUPT);
+    fixture_release(&f);
+}
+
+static void a_signal_that_cites_a_slate_has_its_bytes(struct test *t)
+{
+    struct fixture f;
+    struct change change = {.kind = CHANGE_SIGNAL,
+                            .signal = {.entity = entity(ENTITY_ITEM, 7),
+                                       .has_user = true,
+                                       .user = entity(ENTITY_USER, 42),
+                                       .value = SIGNAL_VALUE_ONE,
+                                       .slate = 1234,
+                                       .position = 3}};
+    fixture_init(&f);
+    CHECK(ENCODES_TO(&f, &change, "\x03\x05\x00\x11\x00\x07\x01\x2a\xd2\x09\x03"));
+    CHECK_EQ(DECODE(&f, "\x01\x05\x00\x11\x00\x07\x01\x2a\xd2\x09\x03"), CODE_CORRUPT);
+    CHECK_EQ(DECODE(&f, "\x03\x05\x00\x01\x00\x07\x01\x2a"), CODE_CORRUPT);
+    struct change parts[] = {{.kind = CHANGE_DELETE, .delete = entity(ENTITY_ITEM, 9)}, change};
+    change = (struct change){.kind = CHANGE_TRANSACTION, .transaction = {parts, 2}};
+    CHECK(ENCODES_TO(&f, &change,
+                     "\x03\x08\x02\x04\x00\x09\x05\x00\x11\x00\x07\x01\x2a\xd2\x09\x03"));
+    fixture_release(&f);
+}
+
 static void a_newer_format_is_named_as_such(struct test *t)
 {
     struct fixture f;
     fixture_init(&f);
-    CHECK_EQ(DECODE(&f, "\x03\x04\x00\x01"), CODE_VERSION);
-    CHECK(strstr(f.error.message, "format 3, newer than 2"));
-    CHECK_EQ(DECODE(&f, "\x03"), CODE_VERSION);
+    CHECK_EQ(DECODE(&f, "\x04\x04\x00\x01"), CODE_VERSION);
+    CHECK(strstr(f.error.message, "format 4, newer than 3"));
+    CHECK_EQ(DECODE(&f, "\x04"), CODE_VERSION);
     /* Each kind has one format: the oldest that knows it. */
     CHECK_EQ(DECODE(&f, "\x02\x04\x00\x01"), CODE_CORRUPT);
+    CHECK_EQ(DECODE(&f, "\x03\x04\x00\x01"), CODE_CORRUPT);
     CHECK_EQ(DECODE(&f, "\x01\x0a\x03\x01x"), CODE_CORRUPT);
     CHECK_EQ(DECODE(&f, "\x02\x0a\x03\x01x"), CODE_OK);
     CHECK_EQ(DECODE(&f, "\x00\x04\x00\x01"), CODE_CORRUPT);
@@ -187,7 +248,7 @@ static void what_no_encoder_wrote_is_refused_by_name(struct test *t)
         {BYTES(""), "it ends early"},
         {BYTES("\x01"), "it ends early"},
         {BYTES("\x01\x00"), "kind of a change"},
-        {BYTES("\x01\x0b\x00\x01"), "kind of a change"},
+        {BYTES("\x01\x0c\x00\x01"), "kind of a change"},
         {BYTES("\x01\x04\x03\x01"), "kind of an entity"},
         {BYTES("\x01\x04\x00\x81\x00"), "it ends early"}, /* a varint with a needless byte */
         {BYTES("\x01\x04\x00\x01\x00"), "trailing bytes"},
@@ -210,7 +271,25 @@ static void what_no_encoder_wrote_is_refused_by_name(struct test *t)
         {BYTES("\x01\x02\x00\x01\x00\x00\x01\x00\x09\x01\x00\x00\x80\x7f"), "not finite"},
         {BYTES("\x01\x02\x00\x01\x00\x00\x01\x08\x09\x01\x00\x00\x00\x00"),
          "number of an embedding"},
-        {BYTES("\x01\x05\x02\x10\x00\x01"), "flags of a signal"},
+        {BYTES("\x01\x05\x02\x20\x00\x01"), "flags of a signal"},
+        {BYTES("\x03\x05\x00\x10\x00\x07\x00\x01"), "slate of a signal"},
+        {BYTES("\x03\x05\x00\x10\x00\x07\x01\xff\xff\xff\xff\x0f"), "position in a slate"},
+        {BYTES("\x01\x05\x00\x10\x00\x07\x01\x00"), "format"},
+        {BYTES("\x03\x0b\x08"), "flags of a slate"},
+        {BYTES("\x03\x0b\x01\x00\x07"), "user of a slate"},
+        {BYTES("\x03\x0b\x02\x00"), "profile without a name"},
+        {BYTES("\x03\x0b\x04\x00\x00"), "surface without a name"},
+        {BYTES("\x03\x0b\x00\x00\x00\x00\x00\x00\x11"), "sources of a slate"},
+        {BYTES("\x03\x0b\x00\x00\x00\x00\x00\x00\x00\x00\x01"), "items of a slate"},
+        {BYTES("\x03\x0b\x00\x00\x00\x00\x00\x00\x00\x00\x01\x05\x00\x00\x00\x00\x00\x00\xf8"
+               "\x7f\x00"),
+         "score of an item"},
+        {BYTES("\x03\x0b\x00\x00\x00\x00\x00\x00\x00\x00\x01\x05\x00\x00\x00\x00\x00\x00\x00"
+               "\x00\x01"),
+         "sources of an item"},
+        {BYTES("\x03\x0b\x00\x00\x00\x00\x00\x00\x00\x01\x01"
+               "f\x01\x05\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02"),
+         "missing features of an item"},
         {BYTES("\x01\x05\x40\x00\x00\x01"), "number of a signal"},
         {BYTES("\x01\x05\x02\x08\x00\x01"), "retraction by nobody"},
         {BYTES("\x01\x05\x02\x01\x00\x01\x00\x01"), "user of a signal"},
@@ -443,6 +522,8 @@ static struct signal_change draw_signal(struct arena *arena, struct choices *cho
     if (signal.has_user) signal.user = draw_entity(arena, choices, ENTITY_USER);
     if (signal.has_user) signal.retract = choose_one_in(choices, 3);
     if (signal.has_time) signal.time_ms = draw_signed(choices);
+    if (choose_one_in(choices, 3)) signal.slate = draw_u64(choices);
+    if (signal.slate > 0) signal.position = (uint32_t)choose(choices, SIGNAL_POSITION_MAXIMUM);
     if (choose_one_in(choices, 2)) signal.value = draw_signed(choices) % SIGNAL_VALUE_MAXIMUM;
     return signal;
 }
@@ -481,6 +562,60 @@ static struct change draw_part(struct arena *arena, struct choices *choices)
     return change;
 }
 
+static const struct slice *draw_texts(struct arena *arena, struct choices *choices, size_t count)
+{
+    struct slice *texts = arena_array(arena, count + 1, sizeof *texts);
+    if (!texts) abort();
+    for (size_t i = 0; i < count; i++)
+        texts[i] = draw_text(arena, choices, 0, 60);
+    return texts;
+}
+
+static void draw_served(struct arena *arena, struct choices *choices,
+                        const struct slate_change *slate, struct served_item *item)
+{
+    size_t count = slate->feature_count;
+    double *features = arena_array(arena, count + 1, sizeof *features);
+    if (!features) abort();
+    *item = (struct served_item){.item = draw_u64(choices), .score = draw_double(choices)};
+    item->sources = (uint32_t)choose(choices, (UINT64_C(1) << slate->source_count) - 1);
+    for (size_t i = 0; i < count; i++) {
+        if (choose_one_in(choices, 4)) item->missing |= UINT64_C(1) << i;
+        if (!(item->missing >> i & 1)) features[i] = draw_double(choices);
+    }
+    if (count > 0) item->features = features;
+}
+
+static struct change draw_slate(struct arena *arena, struct choices *choices)
+{
+    struct slate_change *slate = arena_allocate(arena, sizeof *slate);
+    if (!slate) abort();
+    slate->has_user = choose_one_in(choices, 2);
+    if (slate->has_user) slate->user = draw_entity(arena, choices, ENTITY_USER);
+    if (choose_one_in(choices, 2)) {
+        slate->profile = draw_text(arena, choices, 1, LIMIT_NAME_BYTES);
+        slate->version = (uint32_t)choose(choices, UINT32_MAX);
+    }
+    slate->query = draw_text(arena, choices, 0, LIMIT_SLATE_QUERY);
+    if (choose_one_in(choices, 2))
+        slate->surface = draw_text(arena, choices, 1, LIMIT_SURFACE_BYTES);
+    slate->seed = draw_u64(choices);
+    slate->now_ms = draw_signed(choices);
+    slate->read_at = draw_u64(choices);
+    slate->offset = draw_u64(choices);
+    slate->source_count = choose(choices, LIMIT_SOURCES);
+    slate->sources = draw_texts(arena, choices, slate->source_count);
+    slate->feature_count = choose(choices, choose_one_in(choices, 2) ? LIMIT_SLATE_FEATURES : 0);
+    slate->features = draw_texts(arena, choices, slate->feature_count);
+    slate->item_count = choose(choices, 8);
+    struct served_item *items = arena_array(arena, slate->item_count + 1, sizeof *items);
+    if (!items) abort();
+    for (size_t i = 0; i < slate->item_count; i++)
+        draw_served(arena, choices, slate, &items[i]);
+    slate->items = items;
+    return (struct change){.kind = CHANGE_SLATE, .slate = slate};
+}
+
 static struct change draw_change(struct arena *arena, struct choices *choices)
 {
     if (choose_one_in(choices, 20))
@@ -489,6 +624,7 @@ static struct change draw_change(struct arena *arena, struct choices *choices)
     if (choose_one_in(choices, 40))
         return (struct change){.kind = CHANGE_FORGET,
                                .delete = draw_entity(arena, choices, ENTITY_USER)};
+    if (choose_one_in(choices, 12)) return draw_slate(arena, choices);
     if (choose_one_in(choices, 12)) {
         enum cursor_action action = (enum cursor_action)(CURSOR_DEFINE + choose(choices, 2));
         struct cursor_change cursor = {.action = action,
@@ -531,7 +667,7 @@ static bool signals_equal(const struct signal_change *a, const struct signal_cha
     return a->signal == b->signal && entities_equal(&a->entity, &b->entity) &&
            a->has_user == b->has_user && (!a->has_user || entities_equal(&a->user, &b->user)) &&
            a->value == b->value && a->has_time == b->has_time && a->time_ms == b->time_ms &&
-           a->retract == b->retract;
+           a->retract == b->retract && a->slate == b->slate && a->position == b->position;
 }
 
 static bool relates_equal(const struct relate_change *a, const struct relate_change *b)
@@ -539,6 +675,36 @@ static bool relates_equal(const struct relate_change *a, const struct relate_cha
     return a->relation == b->relation && entities_equal(&a->from, &b->from) &&
            entities_equal(&a->to, &b->to) && a->weight == b->weight && a->has_time == b->has_time &&
            a->time_ms == b->time_ms;
+}
+
+static bool texts_equal(const struct slice *a, const struct slice *b, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!slice_equal(a[i], b[i])) return false;
+    return true;
+}
+
+static bool served_equal(const struct served_item *a, const struct served_item *b, size_t count)
+{
+    if (a->item != b->item || memcmp(&a->score, &b->score, sizeof a->score) != 0) return false;
+    if (a->sources != b->sources || a->missing != b->missing) return false;
+    return count == 0 || memcmp(a->features, b->features, count * sizeof *a->features) == 0;
+}
+
+static bool slates_equal(const struct slate_change *a, const struct slate_change *b)
+{
+    bool same = a->has_user == b->has_user &&
+                (!a->has_user || entities_equal(&a->user, &b->user)) &&
+                slice_equal(a->profile, b->profile) && a->version == b->version &&
+                slice_equal(a->query, b->query) && slice_equal(a->surface, b->surface) &&
+                a->seed == b->seed && a->now_ms == b->now_ms && a->read_at == b->read_at &&
+                a->offset == b->offset && a->source_count == b->source_count &&
+                a->feature_count == b->feature_count && a->item_count == b->item_count &&
+                texts_equal(a->sources, b->sources, a->source_count) &&
+                texts_equal(a->features, b->features, a->feature_count);
+    for (size_t i = 0; same && i < a->item_count; i++)
+        same = served_equal(&a->items[i], &b->items[i], a->feature_count);
+    return same;
 }
 
 static bool changes_equal(const struct change *a, const struct change *b)
@@ -561,6 +727,8 @@ static bool changes_equal(const struct change *a, const struct change *b)
     case CHANGE_CURSOR:
         return a->cursor.action == b->cursor.action && a->cursor.position == b->cursor.position &&
                slice_equal(a->cursor.name, b->cursor.name);
+    case CHANGE_SLATE:
+        return slates_equal(a->slate, b->slate);
     case CHANGE_TRANSACTION:
         break;
     }
@@ -575,7 +743,7 @@ static void a_change_survives_its_encoding(struct test *t)
 {
     struct fixture f;
     fixture_init(&f);
-    int kinds[CHANGE_CURSOR + 1] = {0};
+    int kinds[CHANGE_SLATE + 1] = {0};
     for (uint64_t seed = 1; seed <= 20000; seed++) {
         struct choices choices;
         choices_from_seed(&choices, seed, NULL);
@@ -586,7 +754,7 @@ static void a_change_survives_its_encoding(struct test *t)
         CHECK(changes_equal(&change, &back));
         kinds[change.kind]++;
     }
-    for (int kind = CHANGE_DEFINE; kind <= CHANGE_CURSOR; kind++)
+    for (int kind = CHANGE_DEFINE; kind <= CHANGE_SLATE; kind++)
         CHECK(kinds[kind] > 200);
     fixture_release(&f);
 }
@@ -705,7 +873,9 @@ static void every_proper_prefix_of_an_encoding_is_refused(struct test *t)
 int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(golden_changes_have_their_bytes), CASE(golden_put_has_its_bytes),
-               CASE(golden_cursor_has_its_bytes), CASE(a_newer_format_is_named_as_such),
+               CASE(golden_cursor_has_its_bytes), CASE(golden_slate_has_its_bytes),
+               CASE(a_signal_that_cites_a_slate_has_its_bytes),
+               CASE(a_newer_format_is_named_as_such),
                CASE(what_no_encoder_wrote_is_refused_by_name),
                CASE(a_change_that_is_too_large_is_refused_by_the_encoder),
                CASE(a_forgetting_is_of_a_user_and_by_itself),

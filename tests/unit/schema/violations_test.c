@@ -434,7 +434,7 @@ static void terms_gates_and_caps_refer_only_to_what_exists(struct test *t)
     struct gate_definition gates[] = {
         {.kind = GATE_SEEN, .age = lasting(__builtin_nan(""), 0), .position = 130},
         {.kind = GATE_SEEN, .age = lasting(0, 141), .position = 140},
-        {.kind = GATE_SERVED, .position = 150},
+        {.kind = GATE_SERVED, .age = lasting(__builtin_nan(""), 0), .position = 150},
         {.kind = GATE_BLOCKED, .position = 160}};
     struct cap_definition caps[] = {
         {.maximum = 0, .field = named("creator", 171), .position = 170},
@@ -457,7 +457,7 @@ static void terms_gates_and_caps_refer_only_to_what_exists(struct test *t)
         {120, "TIMES of 'rating', which can be negative", "guard it: max(x, 0)"},
         {130, "seen has no age", "write seen(7d)"},
         {141, "age of seen is zero", "write a duration above 0, as in 24h"},
-        {150, "the gate 'served' is not available in this version", "use seen(7d)"},
+        {150, "served has no age", "write served(10m)"},
         {170, "a cap of 0 lets nothing through", "write max 1 or more"},
         {181, "item has no field 'creater'", "did you mean 'creator'?"},
         {191, "a cap cannot be put on 'rating', of type float",
