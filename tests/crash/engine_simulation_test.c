@@ -487,6 +487,9 @@ static bool run_begin(struct run *run, uint64_t seed, const struct wrong *wrong,
     /* Beyond the window, so that nothing that must be recognised is too old for the log. */
     run->world.options.retain_log_ms = (int64_t)choose(&run->choices, 3) * DEDUPE_WINDOW_MS;
     run->world.options.retain_log_max_age_ms = 5 * DEDUPE_WINDOW_MS;
+    /* The seeds that catch what is wrong are of a workload without them. */
+    run->workload.slates = wrong->engine == ENGINE_MUTANT_NONE && wrong->log == WAL_MUTANT_NONE &&
+                           !wrong->store_ignores_flush;
     run->world.options.mutant = wrong->engine;
     run->world.options.wal_mutant = (int)wrong->log;
     memory_store_ignore_flush(run->world.store, wrong->store_ignores_flush);

@@ -205,6 +205,7 @@ static void the_past_is_as_it_was_with_bases_and_after_a_restart(struct test *t)
     size_t answered = 0, gone = 0;
     for (uint64_t seed = 1; seed <= ROUNDS(3, 1); seed++) {
         CHECK(story_begin(&story, seed, 3 * MINUTE_MS));
+        story.workload.slates = true;
         CHECK(tell(&story));
         CHECK_EQ(tidal_checkpoint(story.db, &story.error), TIDAL_OK);
         CHECK(count_bases(&story) == 2);
@@ -230,6 +231,7 @@ static void the_past_is_as_it_was_from_the_log_alone(struct test *t)
     static struct story story;
     struct tally tally;
     CHECK(story_begin(&story, 7, 0));
+    story.workload.slates = true;
     CHECK(tell(&story));
     CHECK(ask_all(&story, &tally));
     CHECK(count_bases(&story) == 0);

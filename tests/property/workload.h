@@ -15,7 +15,12 @@
 #define ROUNDS(many, few) (many)
 #endif
 
-enum { WORKLOAD_PARTS = 4, WORKLOAD_RESEND_BACK = 48, WORKLOAD_TEXT_BYTES = 600 };
+enum {
+    WORKLOAD_PARTS = 4,
+    WORKLOAD_SERVED = 12,
+    WORKLOAD_RESEND_BACK = 48,
+    WORKLOAD_TEXT_BYTES = 600
+};
 
 /* In the order of their definition, which gives them their ids. */
 enum { TITLE, GENRE, TAGS, YEAR, RATING, IS_LIVE, PUBLISHED, MADE_BY, NAME_OF_USER, TRUST };
@@ -67,6 +72,8 @@ struct event {
     struct field_value fields[8];
     struct slice tags[3];
     struct embedding_value embedding;
+    struct slate_change slate;
+    struct served_item served[WORKLOAD_SERVED];
     float vector[4];
     char text[WORKLOAD_TEXT_BYTES];
     char entity_key[24];
@@ -81,6 +88,7 @@ struct workload {
     bool keys;     /* external keys too, so that ids are given in order of arrival */
     bool refusals; /* also events that are late, ahead, or of nobody */
     bool stands;   /* the clock does */
+    bool slates;   /* also what was served, whose state has LSNs in it, and signals that cite it */
 };
 
 static inline void workload_init(struct workload *workload, uint64_t seed)
@@ -236,6 +244,8 @@ static inline void workload_signal(struct workload *workload, struct event *even
     if (signal->signal == RATE) signal->value = SIGNAL_VALUE_ONE * (int64_t)choose(choices, 5);
     signal->has_time = !choose_one_in(choices, 8);
     if (signal->has_time) signal->time_ms = workload_time(workload);
+    if (workload->slates && choose_one_in(choices, 12)) signal->slate = 1 + choose(choices, 9);
+    if (signal->slate > 0) signal->position = (uint32_t)choose(choices, 20);
     signal->retract = unique && choose_one_in(choices, 4);
     if (signal->retract) signal->value = SIGNAL_VALUE_ONE;
     event->is_unique = signal->has_time && !unique;
@@ -275,6 +285,27 @@ static inline void workload_part(struct workload *workload, struct event *event,
     }
 }
 
+/* Some items that there may be, on one of a few surfaces, now and then a day ago. */
+static inline void workload_slate(struct workload *workload, struct event *event)
+{
+    static const char *const surfaces[] = {"", "home", "search"};
+    struct choices *choices = &workload->choices;
+    struct slate_change *slate = &event->slate;
+    *slate = (struct slate_change){.surface = slice_of_text(surfaces[choose(choices, 2)]),
+                                   .query = slice_of_text("RETRIEVE"),
+                                   .now_ms = workload->now_ms,
+                                   .offset = choose(choices, 1) * 20,
+                                   .items = event->served};
+    slate->has_user = !choose_one_in(choices, 10);
+    if (slate->has_user) slate->user = workload_entity(workload, event, ENTITY_USER);
+    if (choose_one_in(choices, 10)) slate->now_ms -= (int64_t)choose(choices, 30) * HOUR_MS;
+    slate->item_count = (size_t)choose(choices, WORKLOAD_SERVED);
+    entity_id first = workload_id(workload);
+    for (size_t i = 0; i < slate->item_count; i++)
+        event->served[i] = (struct served_item){.item = first + i * 3, .score = (double)i};
+    event->change = (struct change){.kind = CHANGE_SLATE, .slate = slate};
+}
+
 /* Fills *event, which must stay where it is: the change points into it. */
 static inline void workload_next(struct workload *workload, struct event *event)
 {
@@ -299,6 +330,8 @@ static inline void workload_next(struct workload *workload, struct event *event)
         event->change.transaction.changes = event->parts;
         event->change.transaction.count = count;
         event->is_unique = false;
+    } else if (workload->slates && choose_one_in(choices, 25)) {
+        workload_slate(workload, event);
     } else {
         workload_part(workload, event, &event->change);
     }
