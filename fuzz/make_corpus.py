@@ -98,6 +98,9 @@ QUESTIONS = {
                 "affinity(user, item.tags, 5h) - exposure(user, item.creator) - exposure(user, "
                 "item.tags) / 3 + since(user, like) TIMES 1 / (1 + times_seen(user) + "
                 "coalesce(last_seen(user), 0)) WHERE last(user, hide) IS MISSING",
+    "coengaged": "RETRIEVE items FOR USER 1, ITEM 3 FROM coengaged(item, 5), coengaged(user.recent("
+                 "like, 20), 9) SCORE coengagement(user.recent(3)) + coengagement(item) RETURNING "
+                 "id, source, score, explain",
     "math": "RETRIEVE items FROM all SCORE log(max(1, item.year)) + sqrt(abs(item.rating)) + "
             "pow(2, clamp(item.rating, -1, 3)) + min(1, 2) * max(3, item.year) / 7",
     "gates": "RETRIEVE items FOR USER 2 FROM all EXCLUDE seen(30d), blocked, hidden DIVERSIFY max "
@@ -262,6 +265,13 @@ def edge_suffix(relation, to):
     return struct.pack(">HQ", relation, to)
 
 
+def coengagement_row(epoch, total, *neighbours, generation=0):
+    out = bytes([1, generation]) + signed(epoch) + varint(total) + varint(len(neighbours))
+    for distance, generation, counter, error in neighbours:
+        out += varint(distance) + bytes([generation]) + varint(counter) + varint(error)
+    return out
+
+
 def trend_row(level, peak, users):
     out = bytes([1, level, int(peak is not None)])
     if peak is not None:
@@ -346,6 +356,17 @@ ROWS = {
     "exposure_full": b"\x20" + row(1, 2, b"\x00\x07", bytes([1, 32]) + b"".join(struct.pack(
         "<Q", topic) + signed(1700000000000 - topic) + signed(2**126) for topic in range(32))),
     "exposure_of_no_field": b"\x20" + row(1, 1, b"\x00\x01", EXPOSURE),
+    "coengagement": b"\x80" + row(0, 1, b"", coengagement_row(691, 200000, (2, 0, 90000, 0), (
+        3, 0, 70000, 4000))) + row(0, 2, b"", coengagement_row(690, 1 << 40, (1, 0, 2**31 - 1, 0)))
+                    + row(0, 5, b"", coengagement_row(691, 0, (1, 0, 70000, 70000))),
+    "coengagement_void": b"\x80" + row(0, 1, b"", coengagement_row(691, 70000, (2, 0, 66000, 0), (
+        7, 3, 1, 1))) + row(0, 9, b"", coengagement_row(691, 1))
+                         + row(0, 2, b"", coengagement_row(-2**30, 0, generation=9)),
+    "coengagement_full": b"\x80" + row(0, 1, b"", coengagement_row(691, 1 << 30, *(
+        (2 if i == 0 else 1, 0, 70000 + i, i) for i in range(32)))) + b"".join(row(
+            0, 2 + i, b"", coengagement_row(691, 1)) for i in range(32)),
+    "coengagement_lost": b"\x80" + row(0, 1, b"", coengagement_row(691, 1, (2, 0, 5, 0))),
+    "coengagement_own": b"\x80" + row(0, 1, b"", coengagement_row(691, 1, (1, 0, 5, 0))),
     "newer_version": b"\x02" + row(1, 1, edge_suffix(0, 2), b"\x02" + EDGE[1:]),
 }
 

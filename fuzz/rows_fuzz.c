@@ -2,9 +2,10 @@
  * also after changes, and whose checkpoint loads again.
  *
  *   input   fold u8 (bits 0 and 1, or quotas if bit 4 is set, exposure if bit 5 is, what trends if
- *           bit 6 is; and, of entities, how many rows are lost: bits 2 and 3), then rows
+ *           bit 6 is, co-engagement if bit 7 is; and, of entities, how many rows are lost: bits 2
+ *           and 3), then rows
  *   row     keyspace u8, id u8, suffix bytes u8, suffix, row bytes u16, row */
-#include "behaviour/behaviour.h"
+#include "behaviour/coengagement.h"
 #include "behaviour/exposure.h"
 #include "behaviour/quota.h"
 #include "entities/entities.h"
@@ -22,9 +23,10 @@ enum {
     KNOWN_IDS = 200,
     QUOTAS_BIT = 16,
     EXPOSURE_BIT = 32,
-    TRENDING_BIT = 64
+    TRENDING_BIT = 64,
+    COENGAGEMENT_BIT = 128
 };
-enum { ENTITIES, LEDGER, EDGES, BEHAVIOUR, QUOTAS, EXPOSURE, TRENDING, FOLDS };
+enum { ENTITIES, LEDGER, EDGES, BEHAVIOUR, QUOTAS, EXPOSURE, TRENDING, COENGAGEMENT, FOLDS };
 
 struct world {
     struct memory memory;
@@ -74,6 +76,7 @@ static enum code make_fold(struct world *world)
     struct ledger *ledger;
     struct edges *edges;
     struct exposure *exposure;
+    struct coengagement *coengagement;
     switch (world->which) {
     case ENTITIES:
         return entities_create(&world->memory, &world->fold, &entities, &world->error);
@@ -89,6 +92,9 @@ static enum code make_fold(struct world *world)
                                &world->error);
     case TRENDING:
         return make_trending(world);
+    case COENGAGEMENT:
+        return coengagement_create(&world->memory, ordinal_of, NULL, &world->fold, &coengagement,
+                                   &world->error);
     default:
         return behaviour_create(&world->memory, ordinal_of, NULL, &world->fold, &world->behaviour,
                                 &world->error);
@@ -112,13 +118,13 @@ static void put_counts(struct world *world, const uint32_t counts[ENTITY_KIND_CO
 static void put_rows(struct world *world, struct cursor *cursor, uint32_t lost)
 {
     uint32_t counts[ENTITY_KIND_COUNT] = {lost};
-    static const enum key_tag tags[FOLDS] = {TAG_ENTITY, TAG_LEDGER,   TAG_EDGE, TAG_BEHAVIOUR,
-                                             TAG_QUOTA,  TAG_EXPOSURE, TAG_TREND};
+    static const enum key_tag tags[FOLDS] = {TAG_ENTITY, TAG_LEDGER,   TAG_EDGE,  TAG_BEHAVIOUR,
+                                             TAG_QUOTA,  TAG_EXPOSURE, TAG_TREND, TAG_COENGAGEMENT};
     while (cursor_left(cursor) > 0) {
         enum keyspace keyspace = (enum keyspace)(cursor_u8(cursor) % ENTITY_KIND_COUNT);
         bool is_total = world->which == QUOTAS && keyspace == KEYSPACE_ITEMS;
         if (world->which >= BEHAVIOUR) keyspace = KEYSPACE_USERS; /* nobody looks elsewhere */
-        if (world->which == TRENDING) keyspace = KEYSPACE_ITEMS;
+        if (world->which == TRENDING || world->which == COENGAGEMENT) keyspace = KEYSPACE_ITEMS;
         uint64_t id = cursor_u8(cursor);
         struct slice suffix = cursor_bytes(cursor, cursor_u8(cursor) % (SUFFIX_MAXIMUM + 1));
         size_t bytes = cursor_u16(cursor);
@@ -162,6 +168,7 @@ static bool load(struct world *world)
 static void apply(struct world *world, const struct change *change, ordinal subject, ordinal other)
 {
     static const struct topic topics[] = {{7, 2}, {7, 40}}; /* of field `creator` */
+    static const struct partner partners[] = {{2, 2}, {150, 150}};
     struct resolved_change resolved = {.lsn = 1,
                                        .ingest_ms = TIME_MS,
                                        .watermark_ms = TIME_MS,
@@ -177,7 +184,10 @@ static void apply(struct world *world, const struct change *change, ordinal subj
                                        .contribution_count = 1,
                                        .weight = EVENT_WEIGHT_ONE,
                                        .topics = topics,
-                                       .topic_count = change->kind == CHANGE_SIGNAL ? 2 : 0};
+                                       .topic_count = change->kind == CHANGE_SIGNAL ? 2 : 0,
+                                       .engages = change->kind == CHANGE_SIGNAL,
+                                       .partners = partners,
+                                       .partner_count = 2};
     if (world->behaviour && change->kind == CHANGE_SIGNAL)
         behaviour_resolve(world->behaviour, &resolved);
     if (world->quota && change->kind == CHANGE_SIGNAL)
@@ -266,10 +276,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     FUZZ_CHECK(memory_store_open(&world.memory, &world.store, &world.error) == CODE_OK);
     cursor_init(&cursor, slice_of(data, bytes));
     uint8_t first = cursor_u8(&cursor);
-    world.which = first & QUOTAS_BIT     ? QUOTAS
-                  : first & EXPOSURE_BIT ? EXPOSURE
-                  : first & TRENDING_BIT ? TRENDING
-                                         : first % 4;
+    world.which = first & QUOTAS_BIT         ? QUOTAS
+                  : first & EXPOSURE_BIT     ? EXPOSURE
+                  : first & TRENDING_BIT     ? TRENDING
+                  : first & COENGAGEMENT_BIT ? COENGAGEMENT
+                                             : first % 4;
     put_rows(&world, &cursor, first / 4 % 4);
     load_twice(&world);
     if (world.counts.ops) world.counts.ops->free(world.counts.state);

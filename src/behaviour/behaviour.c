@@ -362,6 +362,12 @@ bool behaviour_state(const struct behaviour *behaviour, ordinal user, enum entit
     return found;
 }
 
+int64_t behaviour_taken_well_ms(const struct behaviour *behaviour, ordinal user, ordinal item)
+{
+    const struct pair *pair = pair_find(behaviour, user, ENTITY_ITEM, item);
+    return pair ? pair_newest(pair, POLARITY_POSITIVE) : NEVER;
+}
+
 const struct behaviour_recent *behaviour_positives(const struct behaviour *behaviour, ordinal user,
                                                    size_t *count)
 {

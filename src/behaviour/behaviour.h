@@ -74,6 +74,9 @@ const struct behaviour_recent *behaviour_positives(const struct behaviour *behav
 const struct behaviour_recent *behaviour_negatives(const struct behaviour *behaviour, ordinal user,
                                                    size_t *count);
 
+/* When the user last took the item well, as it stands; INT64_MIN: never, or taken back. */
+int64_t behaviour_taken_well_ms(const struct behaviour *behaviour, ordinal user, ordinal item);
+
 /* Every item that the user has seen or hidden: for gates that work on sets.  *position starts at
  * NULL; false at the end; no order. */
 struct behaviour_item {

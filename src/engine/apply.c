@@ -12,17 +12,20 @@
 
 size_t apply_need_bytes(struct slice payload)
 {
-    enum { PART_BYTES = 8192, BYTES_PER_BYTE = 8 };
+    enum { PART_BYTES = 8192, NEIGHBOURS_BYTES = 5120, BYTES_PER_BYTE = 8 };
     struct cursor cursor;
     uint64_t parts = 1;
     cursor_init(&cursor, payload);
     (void)cursor_u8(&cursor); /* format */
-    if (cursor_u8(&cursor) == CHANGE_TRANSACTION) parts = cursor_varint(&cursor);
+    uint8_t kind = cursor_u8(&cursor);
+    if (kind == CHANGE_TRANSACTION) parts = cursor_varint(&cursor);
     assert(parts <= CHANGE_TRANSACTION_MAXIMUM);
     /* A first event on a new pair by a new user makes a handful of rows and may double a table, and
      * an impression adds up to LIMIT_EXPOSURES * TOPICS_OF_FIELD slots; text is kept once as it is
-     * and once in a dictionary. */
-    return PART_BYTES * (size_t)parts + BYTES_PER_BYTE * payload.bytes;
+     * and once in a dictionary.  A positive one may double what 20 items have of neighbours. */
+    size_t part_bytes = PART_BYTES;
+    if (kind == CHANGE_SIGNAL || kind == CHANGE_TRANSACTION) part_bytes += NEIGHBOURS_BYTES;
+    return part_bytes * (size_t)parts + BYTES_PER_BYTE * payload.bytes;
 }
 
 /* One with TRENDING may not wait: what trends reads that signal's ledger as it is after each. */
@@ -250,6 +253,7 @@ enum code database_read_begin(struct database *database, struct view *view, stru
                           .quota = database->quota,
                           .exposure = database->exposure,
                           .served = database->served,
+                          .coengagement = database->coengagement,
                           .lsn = atomic_load(&database->applied),
                           .watermark_ms = database->watermark_ms};
     return CODE_OK;

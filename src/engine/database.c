@@ -63,6 +63,8 @@ static enum code create_folds(struct database *database, struct error *error)
     TRY(exposure_create(memory, ordinal_of, database, &folds[FOLD_EXPOSURE], &database->exposure,
                         error));
     TRY(served_create(memory, ordinal_of, database, &folds[FOLD_SERVED], &database->served, error));
+    TRY(coengagement_create(memory, ordinal_of, database, &folds[FOLD_COENGAGEMENT],
+                            &database->coengagement, error));
     TRY(cursors_create(memory, &folds[FOLD_CURSORS], &database->cursors, error));
 out:
     return code;

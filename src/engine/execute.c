@@ -247,12 +247,13 @@ static enum code show_size(struct database *database, const struct execution *ex
     bool ok = result_init(result, execution->arena, columns, 5);
     for (int i = 0; ok && i < FOLD_COUNT; i++) {
         const struct fold *fold = &database->folds[i];
-        uint64_t count = i == FOLD_ENTITIES    ? entities
-                         : i == FOLD_LEDGER    ? ledger_record_count(view.ledger)
-                         : i == FOLD_SERVED    ? served_count(view.served)
-                         : i == FOLD_BEHAVIOUR ? behaviour_pair_count(view.behaviour)
-                         : i == FOLD_EXPOSURE  ? exposure_block_count(view.exposure)
-                                               : 0;
+        uint64_t count = i == FOLD_ENTITIES       ? entities
+                         : i == FOLD_LEDGER       ? ledger_record_count(view.ledger)
+                         : i == FOLD_SERVED       ? served_count(view.served)
+                         : i == FOLD_BEHAVIOUR    ? behaviour_pair_count(view.behaviour)
+                         : i == FOLD_EXPOSURE     ? exposure_block_count(view.exposure)
+                         : i == FOLD_COENGAGEMENT ? coengagement_count(view.coengagement)
+                                                  : 0;
         ok = add_size(result, "fold", slice_of(fold->ops->name, strlen(fold->ops->name)), count,
                       fold->ops->bytes(fold->state));
     }

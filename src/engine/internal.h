@@ -2,6 +2,7 @@
 #ifndef TIDAL_ENGINE_INTERNAL_H
 #define TIDAL_ENGINE_INTERNAL_H
 
+#include "behaviour/coengagement.h"
 #include "engine/cursors.h"
 #include "engine/database.h"
 #include "engine/identity.h"
@@ -32,6 +33,7 @@ enum fold_index {
     FOLD_QUOTA,
     FOLD_EXPOSURE,
     FOLD_SERVED,
+    FOLD_COENGAGEMENT,
     FOLD_CURSORS,
     FOLD_COUNT
 };
@@ -111,6 +113,8 @@ struct database {
     struct quota *quota;
     struct exposure *exposure;
     struct served *served;
+    struct coengagement *coengagement;
+    struct partner partners[COENGAGEMENT_PARTNERS_MAXIMUM]; /* of the signal being applied */
     struct cursors *cursors;
     int64_t watermark_ms;
     struct arena apply_arena; /* of the change being applied, and of the signals that wait */

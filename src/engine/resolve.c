@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "behaviour/behaviour.h"
+#include "behaviour/coengagement.h"
 #include "behaviour/quota.h"
 #include "entities/entities.h"
 
@@ -97,6 +98,7 @@ static enum code resolve_signal(struct database *database, const struct signal_c
     behaviour_resolve(database->behaviour, resolved);
     if (signal->is_limited)
         quota_resolve(database->quota, trust_of(database, signal, resolved->other), resolved);
+    coengagement_resolve(database->behaviour, resolved, database->partners);
     bool shown = change->signal == SIGNAL_IMPRESSION && change->has_user && resolved->effective;
     if (shown && !resolved->late) TRY(resolve_topics(database, resolved, error));
 out:

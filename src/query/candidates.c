@@ -2,10 +2,13 @@
 
 #include "entities/entities.h"
 #include "query/source_group.h"
+#include "ranking/coengaged.h"
 #include "relations/edges.h"
 #include "signals/features.h"
 #include "signals/popular.h"
 #include "signals/trending.h"
+
+#include <stdlib.h>
 
 void candidates_init(struct candidates *candidates, const struct scope *scope,
                      const struct bitset *eligible, const struct expression *where)
@@ -175,6 +178,26 @@ static bool draw_related(struct candidates *candidates, size_t index,
     return ok;
 }
 
+static int compare_ranked(const void *left, const void *right)
+{
+    const struct ranked *a = left, *b = right;
+    if (a->value != b->value) return a->value > b->value ? -1 : 1;
+    return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static bool draw_coengaged(struct candidates *candidates, size_t index,
+                           const struct source_definition *source)
+{
+    struct ranked *list;
+    size_t count, eligible = 0;
+    if (!coengaged_gather(&source->seeds, &candidates->scope, &list, &count)) return false;
+    for (size_t i = 0; i < count; i++)
+        if (bitset_has(candidates->eligible, list[i].entity)) list[eligible++] = list[i];
+    qsort(list, eligible, sizeof *list, compare_ranked);
+    return add_ranked(candidates, index, list, eligible,
+                      source->limit < 0 ? eligible : (size_t)source->limit);
+}
+
 static bool draw(struct candidates *candidates, size_t index,
                  const struct source_definition *source)
 {
@@ -187,6 +210,8 @@ static bool draw(struct candidates *candidates, size_t index,
                             : draw_top(candidates, index, source);
     case SOURCE_RELATED:
         return draw_related(candidates, index, source);
+    case SOURCE_COENGAGED:
+        return draw_coengaged(candidates, index, source);
     case SOURCE_ALL:
         return add_all(candidates, index, candidates->eligible);
     }

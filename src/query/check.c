@@ -129,6 +129,22 @@ enum code retrieve_check(const struct retrieve_statement *retrieve, const struct
     return ok ? CODE_OK : violations_error(violations, error);
 }
 
+enum code item_check(const struct retrieve_statement *retrieve,
+                     const struct ranking_definition *ranking, struct error *error)
+{
+    for (size_t i = 0; i < ranking->source_count && !retrieve->has_item; i++) {
+        const struct source_definition *source = &ranking->sources[i];
+        if (source->kind != SOURCE_COENGAGED || !source->seeds.of_item) continue;
+        error_set(error, CODE_INVALID, AREA_QUERY,
+                  "the source %.*s needs an item, and the statement names none",
+                  NAME_ARGUMENTS(source->text));
+        if (retrieve->profile.text.bytes == 0) error_at(error, source->position);
+        error_hint(error, "write RETRIEVE items FOR item 1001");
+        return CODE_INVALID;
+    }
+    return CODE_OK;
+}
+
 static enum code check_retrieve(const struct statement *statement, const struct schema *schema,
                                 struct arena *arena, struct error *error)
 {
@@ -139,6 +155,7 @@ static enum code check_retrieve(const struct statement *statement, const struct 
     enum code code;
     TRY(ranking_find(retrieve, schema, &ranking, error));
     TRY(retrieve_check(retrieve, schema, arena, error));
+    TRY(item_check(retrieve, ranking, error));
     for (size_t i = 0; i < retrieve->returning_count; i++)
         TRY(column_find(schema, &retrieve->returning[i], &column, error));
     for (size_t i = 0; i < retrieve->context_count; i++)

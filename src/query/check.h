@@ -16,6 +16,9 @@ MUST_USE enum code ranking_find(const struct retrieve_statement *retrieve,
                                 const struct schema *schema,
                                 const struct ranking_definition **ranking, struct error *error);
 /* Resolves what the RETRIEVE itself spells out, in place. */
+/* INVALID: the ranking draws from what goes with an item, and the statement names none. */
+MUST_USE enum code item_check(const struct retrieve_statement *retrieve,
+                              const struct ranking_definition *ranking, struct error *error);
 MUST_USE enum code retrieve_check(const struct retrieve_statement *retrieve,
                                   const struct schema *schema, struct arena *arena,
                                   struct error *error);

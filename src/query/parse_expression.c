@@ -107,6 +107,18 @@ out:
     return code;
 }
 
+static enum code parse_coengagement(struct parser *parser, struct expression *call)
+{
+    enum code code;
+    call->seeds = arena_array(parser->arena, 1, sizeof *call->seeds);
+    if (!call->seeds) return parser_no_memory(parser);
+    TRY(parse_seeds(parser, call->seeds));
+    TRY(parser_expect_symbol(parser, ")"));
+    code = finish(parser, call);
+out:
+    return code;
+}
+
 /* Functions are keywords: in any case. */
 static bool find_function(struct slice name, enum expression_function *function)
 {
@@ -146,7 +158,8 @@ static enum code parse_call(struct parser *parser, struct name name, struct expr
     TRY(new_node(parser, EXPRESSION_CALL, name.position, &call));
     if (!find_function(name.text, &call->function)) return no_function(parser, &name);
     *out = call;
-    code = parse_arguments(parser, call);
+    code = call->function == FUNCTION_COENGAGEMENT ? parse_coengagement(parser, call)
+                                                   : parse_arguments(parser, call);
 out:
     return code;
 }

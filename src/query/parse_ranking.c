@@ -5,13 +5,34 @@
 #include <math.h>
 #include <string.h>
 
-static const char later_sources[][12] = {"similar", "coengaged", "friends", "matching"};
+static const char later_sources[][12] = {"similar", "friends", "matching"};
 
 static enum code parse_limit(struct parser *parser, struct source_definition *source)
 {
     enum code code;
     if (!parser_accept_symbol(parser, ",")) return CODE_OK;
     TRY(parser_integer(parser, &source->limit));
+out:
+    return code;
+}
+
+/* item, user.recent(20), user.recent(like, 20) */
+enum code parse_seeds(struct parser *parser, struct seed_items *seeds)
+{
+    enum code code;
+    *seeds = (struct seed_items){.position = parser->token.position, .signal_id = ID_NONE};
+    seeds->of_item = parser_accept(parser, "item");
+    if (seeds->of_item) return CODE_OK;
+    if (!parser_accept(parser, "user")) return parser_expected(parser, "item or user.recent(20)");
+    TRY(parser_expect_symbol(parser, "."));
+    TRY(parser_expect(parser, "RECENT"));
+    TRY(parser_expect_symbol(parser, "("));
+    if (parser->token.kind == TOKEN_WORD) {
+        TRY(parser_name(parser, "a signal", &seeds->signal));
+        TRY(parser_expect_symbol(parser, ","));
+    }
+    TRY(parser_integer(parser, &seeds->count));
+    code = parser_expect_symbol(parser, ")");
 out:
     return code;
 }
@@ -68,6 +89,17 @@ out:
     return code;
 }
 
+/* user.recent(like, 20), 400; item, 400 */
+static enum code parse_coengaged(struct parser *parser, struct source_definition *source)
+{
+    enum code code;
+    source->kind = SOURCE_COENGAGED;
+    TRY(parse_seeds(parser, &source->seeds));
+    code = parse_limit(parser, source);
+out:
+    return code;
+}
+
 static enum code parse_newest(struct parser *parser, struct source_definition *source)
 {
     source->kind = SOURCE_NEWEST;
@@ -81,23 +113,25 @@ static enum code parse_source(struct parser *parser, struct source_definition *s
     for (size_t i = 0; i < sizeof later_sources / sizeof *later_sources; i++)
         if (parser_at(parser, later_sources[i]))
             return parser_unavailable(parser, later_sources[i],
-                                      "use newest, trending, popular, related or all");
+                                      "use newest, trending, popular, related, coengaged or all");
     if (parser_accept(parser, "all")) {
         source->kind = SOURCE_ALL;
         source->text = parser_text_from(parser, source->position);
         return CODE_OK;
     }
-    static const char *const words[] = {"newest", "trending", "popular", "related"};
+    static const char *const words[] = {"newest", "trending", "popular", "related", "coengaged"};
     size_t word = 0, count = sizeof words / sizeof *words;
     while (word < count && !parser_accept(parser, words[word]))
         word++;
     if (word == count)
-        return parser_expected(parser, "a source (newest, trending, popular, related or all)");
+        return parser_expected(parser,
+                               "a source (newest, trending, popular, related, coengaged or all)");
     TRY(parser_expect_symbol(parser, "("));
     TRY(word == 0   ? parse_newest(parser, source)
         : word == 1 ? parse_signal_source(parser, SOURCE_TRENDING, source)
         : word == 2 ? parse_signal_source(parser, SOURCE_POPULAR, source)
-                    : parse_related(parser, source));
+        : word == 3 ? parse_related(parser, source)
+                    : parse_coengaged(parser, source));
     TRY(parser_expect_symbol(parser, ")"));
     source->text = parser_text_from(parser, source->position);
 out:

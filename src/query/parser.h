@@ -76,6 +76,7 @@ MUST_USE enum code parse_sum(struct parser *parser, struct expression **expressi
 
 /* parse_ranking.c: any of FROM, SCORE, TIMES, EXCLUDE, DIVERSIFY, in this order. */
 MUST_USE enum code parse_ranking(struct parser *parser, struct ranking_definition *ranking);
+MUST_USE enum code parse_seeds(struct parser *parser, struct seed_items *seeds);
 
 /* parse_define.c: after DEFINE, which began at `start`. */
 MUST_USE enum code parse_define(struct parser *parser, uint64_t start,

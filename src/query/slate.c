@@ -26,6 +26,19 @@ out:
     return code;
 }
 
+/* With an item that nobody has mentioned yet nothing goes. */
+static enum code find_item(struct slate *slate, struct error *error)
+{
+    struct entity_reference reference;
+    enum code code;
+    slate->scope.item = ORDINAL_NONE;
+    if (!slate->retrieve->has_item) return CODE_OK;
+    TRY(bind_reference(&slate->retrieve->item, slate->request->bindings, &reference, error));
+    slate->scope.item = entities_find_reference(slate->request->view->entities, &reference);
+out:
+    return code;
+}
+
 /* What CONTEXT gives; what it leaves out is missing. */
 static enum code find_contexts(struct slate *slate, struct error *error)
 {
@@ -111,7 +124,9 @@ static enum code prepare(struct slate *slate, struct error *error)
     const struct schema *schema = slate->request->view->schema;
     TRY(ranking_find(slate->retrieve, schema, &slate->ranking, error));
     TRY(retrieve_check(slate->retrieve, schema, slate->request->arena, error));
+    TRY(item_check(slate->retrieve, slate->ranking, error));
     TRY(find_user(slate, error));
+    TRY(find_item(slate, error));
     TRY(find_contexts(slate, error));
     TRY(find_now(slate, error));
     code = find_numbers(slate, error);
@@ -142,6 +157,7 @@ static enum code find_eligible(struct slate *slate, struct error *error)
         gate_where(slate->where, &slate->eligible);
     }
     slate->where_count = (size_t)bitset_count(&slate->eligible);
+    if (slate->scope.item != ORDINAL_NONE) bitset_unset(&slate->eligible, slate->scope.item);
     for (size_t i = 0; i < slate->ranking->gate_count; i++)
         gate_apply(&slate->ranking->gates[i], &slate->scope, &slate->eligible);
     slate->gated_count = (size_t)bitset_count(&slate->eligible);
@@ -264,6 +280,7 @@ enum code slate_build(struct slate *slate, const struct request *request, struct
     *slate = (struct slate){.request = request, .retrieve = &request->statement->retrieve};
     slate->scope = (struct scope){.view = request->view,
                                   .user = ORDINAL_NONE,
+                                  .item = ORDINAL_NONE,
                                   .arena = request->arena,
                                   .parameter = parameter,
                                   .parameter_context = NULL};

@@ -294,6 +294,27 @@ static enum code refuse_search(struct parser *parser)
     return CODE_OK;
 }
 
+/* user 42; item 1001; user 42, item 1001 */
+static enum code parse_for(struct parser *parser, struct retrieve_statement *retrieve)
+{
+    enum code code = CODE_OK;
+    bool more = true;
+    if (parser_accept(parser, "user")) {
+        retrieve->has_user = true;
+        TRY(parser_reference_of(parser, ENTITY_USER, &retrieve->user));
+        more = parser_accept_symbol(parser, ",");
+    } else if (!parser_at(parser, "item")) {
+        return parser_expected(parser, "user or item");
+    }
+    if (more) {
+        retrieve->has_item = true;
+        TRY(parser_expect(parser, "ITEM"));
+        TRY(parser_reference_of(parser, ENTITY_ITEM, &retrieve->item));
+    }
+out:
+    return code;
+}
+
 /* A statement that records is a write of what is served now. */
 static enum code check_record(struct parser *parser, const struct retrieve_statement *retrieve)
 {
@@ -331,11 +352,7 @@ static enum code parse_retrieve(struct parser *parser, struct retrieve_statement
     retrieve->version = -1;
     TRY(parser_expect(parser, "ITEMS"));
     TRY(refuse_search(parser));
-    if (parser_accept(parser, "for")) {
-        retrieve->has_user = true;
-        TRY(parser_expect(parser, "USER"));
-        TRY(parser_reference_of(parser, ENTITY_USER, &retrieve->user));
-    }
+    if (parser_accept(parser, "for")) TRY(parse_for(parser, retrieve));
     if (parser_accept(parser, "using")) {
         TRY(parser_name(parser, "a profile", &retrieve->profile));
         if (parser_accept(parser, "version")) TRY(parser_integer(parser, &retrieve->version));

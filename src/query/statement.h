@@ -101,6 +101,8 @@ struct retrieve_statement {
     uint64_t record_position;
     bool has_user;
     struct reference user;
+    bool has_item;
+    struct reference item;             /* FOR item 1001: what the answer is to go with */
     struct name profile;               /* empty: none */
     int64_t version;                   /* -1: the newest */
     struct ranking_definition ranking; /* clauses spelled out; they replace the profile's */

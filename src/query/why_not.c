@@ -166,6 +166,10 @@ static enum code judge(struct slate *slate, ordinal item, struct answer *answer,
         return CODE_OK;
     }
     TRY(judge_where(slate, item, answer, error));
+    if (!answer->gate && item == slate->scope.item) {
+        answer->gate = "for";
+        snprintf(answer->evidence, sizeof answer->evidence, "it is the item that the query is for");
+    }
     if (answer->gate || gates_keep_out(slate, item, answer) ||
         sources_leave_out(slate, item, answer))
         return CODE_OK;

@@ -5,9 +5,11 @@
 #include "base/text.h"
 #include "behaviour/behaviour.h"
 #include "entities/entities.h"
+#include "ranking/coengaged.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 enum code compiler_no_memory(struct compiler *compiler)
 {
@@ -227,6 +229,30 @@ static enum code compile_related(struct compiler *compiler, const struct express
     return compiler_emit(compiler, &instruction, at);
 }
 
+/* The scores of all that go with the seeds; missing without seeds. */
+static enum code compile_coengagement(struct compiler *compiler, const struct expression *call,
+                                      uint32_t *at)
+{
+    const struct scope *scope = &compiler->program->scope;
+    struct instruction instruction = {.op = OP_SCORES};
+    struct ranked *list;
+    ordinal seeds[SEEDS_MAXIMUM];
+    size_t count;
+    instruction.is_missing = seeds_find(call->seeds, scope, seeds) == 0;
+    instruction.weights = arena_allocate(scope->arena, sizeof *instruction.weights);
+    if (!instruction.weights) return compiler_no_memory(compiler);
+    id_map_init(instruction.weights, scope->arena->memory);
+    bool ok = coengaged_gather(call->seeds, scope, &list, &count);
+    for (size_t i = 0; ok && i < count; i++) {
+        uint64_t bits;
+        memcpy(&bits, &list[i].value, sizeof bits);
+        ok = id_map_put(instruction.weights, list[i].entity, bits);
+    }
+    enum code code = ok ? compiler_emit(compiler, &instruction, at) : compiler_no_memory(compiler);
+    if (code != CODE_OK) id_map_release(instruction.weights);
+    return code;
+}
+
 static enum code compile_feature(struct compiler *compiler, const struct expression *call,
                                  enum feature_op op, uint32_t *at)
 {
@@ -431,6 +457,8 @@ static enum code compile_call(struct compiler *compiler, const struct expression
     case FUNCTION_TIMES_SEEN:
     case FUNCTION_LAST_SEEN:
         return compile_said(compiler, call, at);
+    case FUNCTION_COENGAGEMENT:
+        return compile_coengagement(compiler, call, at);
     case FUNCTION_RELATED:
         return compile_related(compiler, call, at);
     case FUNCTION_SEEN:

@@ -8,6 +8,7 @@
 #include "relations/edges.h"
 
 #include <float.h>
+#include <string.h>
 
 #define HOUR_MS 3600000.0
 
@@ -77,6 +78,16 @@ static void read_seen(const struct instruction *instruction, struct columns *at)
     }
 }
 
+static void read_scores(const struct instruction *instruction, struct columns *at)
+{
+    for (size_t i = 0; i < at->count; i++) {
+        const uint64_t *bits = id_map_find(instruction->weights, at->items[i]);
+        instruction->values[i] = 0;
+        if (bits) memcpy(&instruction->values[i], bits, sizeof *bits);
+        instruction->missing[i] = instruction->is_missing;
+    }
+}
+
 /* A draw from the posterior Beta: which follows from the seed and the item's id. */
 static void read_thompson(const struct instruction *instruction, struct columns *at)
 {
@@ -129,6 +140,9 @@ static void read_leaf(const struct instruction *instruction, struct columns *at)
         return;
     case OP_SAID:
         read_said(instruction, at);
+        return;
+    case OP_SCORES:
+        read_scores(instruction, at);
         return;
     default:
         read_weights(instruction, at);

@@ -18,6 +18,7 @@ struct scope {
     const struct view *view;
     int64_t now_ms;
     ordinal user;                 /* ORDINAL_NONE: none given, or never mentioned */
+    ordinal item;                 /* that the query is for; ORDINAL_NONE likewise */
     const struct value *contexts; /* by their id in the schema; NULL: none is given */
     struct arena *arena;          /* of the query */
     /* The value bound to a parameter; MISSING if none is. */

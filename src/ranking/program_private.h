@@ -20,6 +20,7 @@ enum opcode {
     OP_SAID,     /* what the user said of the item, or how it was seen */
     OP_AFFINITY, /* mean of the `weights` of the item's topics, divided by `number` */
     OP_EXPOSURE, /* likewise; of keywords by hash */
+    OP_SCORES,   /* of the item in `weights`; 0 where it is not there */
 
     OP_FIRST_OF_ONE,
     OP_NEGATE = OP_FIRST_OF_ONE,
@@ -68,7 +69,7 @@ struct instruction {
     struct feature feature;
     uint64_t seed;
     struct bitset *matches, *unknown;
-    struct id_map *weights; /* topic -> bits of a double */
+    struct id_map *weights; /* topic or item -> bits of a double */
     enum expression_function said;
 };
 

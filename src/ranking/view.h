@@ -14,6 +14,7 @@ struct behaviour;
 struct quota;
 struct exposure;
 struct served;
+struct coengagement;
 
 struct view {
     const struct schema *schema;
@@ -27,6 +28,7 @@ struct view {
     const struct quota *quota;
     const struct exposure *exposure;
     const struct served *served;
+    const struct coengagement *coengagement;
     lsn lsn;
     int64_t watermark_ms; /* newest event time; INT64_MIN: no event yet */
 };

@@ -26,6 +26,10 @@ bool duration_check(const struct duration *duration, const char *what,
 bool relation_check_user(const struct schema *schema, const struct relation *relation,
                          uint64_t position, struct violations *violations);
 
+/* Is what the seeds name there, and kept?  Sets signal_id. */
+bool seeds_check(struct seed_items *seeds, const struct schema *schema,
+                 struct violations *violations);
+
 /* ln 2 / half-life, per second. */
 double half_life_lambda(int64_t half_life_ms);
 

@@ -42,27 +42,34 @@ bool relation_check_user(const struct schema *schema, const struct relation *rel
     return true;
 }
 
-/* NULL unless the source names a signal on items. */
-static const struct signal *check_source_signal(struct source_definition *source,
-                                                const struct schema *schema,
-                                                struct violations *violations)
+/* NULL unless it is a signal on items. */
+static const struct signal *check_item_signal(const struct name *name, const struct schema *schema,
+                                              struct violations *violations)
 {
-    const struct signal *signal = schema_find_signal(schema, source->signal.text);
+    const struct signal *signal = schema_find_signal(schema, name->text);
     if (!signal) {
         char hint[HINT_BYTES];
-        suggestion_hint(schema_suggest_signal(schema, source->signal.text),
-                        "define it with DEFINE SIGNAL", hint);
-        violations_add(violations, source->signal.position, hint, "signal '%.*s' does not exist",
-                       NAME_ARGUMENTS(source->signal.text));
+        suggestion_hint(schema_suggest_signal(schema, name->text), "define it with DEFINE SIGNAL",
+                        hint);
+        violations_add(violations, name->position, hint, "signal '%.*s' does not exist",
+                       NAME_ARGUMENTS(name->text));
         return NULL;
     }
     if (signal->kind != ENTITY_ITEM) {
-        violations_add(violations, source->signal.position, "use a signal ON item",
+        violations_add(violations, name->position, "use a signal ON item",
                        "signal '%.*s' is about %s, and items are ranked",
                        NAME_ARGUMENTS(signal->name), entity_kind_name(signal->kind));
         return NULL;
     }
-    source->signal_id = signal->id;
+    return signal;
+}
+
+static const struct signal *check_source_signal(struct source_definition *source,
+                                                const struct schema *schema,
+                                                struct violations *violations)
+{
+    const struct signal *signal = check_item_signal(&source->signal, schema, violations);
+    if (signal) source->signal_id = signal->id;
     return signal;
 }
 
@@ -176,6 +183,35 @@ static void check_related(struct source_definition *source, const struct schema 
         source->relation_id = relation->id;
 }
 
+static const int64_t recent_maximum = 64; /* of what is kept of a user */
+
+bool seeds_check(struct seed_items *seeds, const struct schema *schema,
+                 struct violations *violations)
+{
+    char hint[HINT_BYTES];
+    seeds->signal_id = ID_NONE;
+    if (seeds->of_item) return true;
+    if (seeds->count < 1 || seeds->count > recent_maximum) {
+        violations_add(violations, seeds->position, "use 1 to 64", "recent cannot give %lld items",
+                       (long long)seeds->count);
+        return false;
+    }
+    if (seeds->signal.text.bytes == 0) return true;
+    const struct signal *signal = check_item_signal(&seeds->signal, schema, violations);
+    if (!signal) return false;
+    if (!signal->positive || !signal->unique_per_user) {
+        snprintf(hint, sizeof hint, "write user.recent(%lld): by any positive signal",
+                 (long long)seeds->count);
+        violations_add(violations, seeds->signal.position, hint,
+                       "signal '%.*s' is not UNIQUE PER USER and POSITIVE: who said it last is not "
+                       "kept",
+                       NAME_ARGUMENTS(signal->name));
+        return false;
+    }
+    seeds->signal_id = signal->id;
+    return true;
+}
+
 static void check_source(struct source_definition *source, const struct schema *schema,
                          struct violations *violations)
 {
@@ -185,6 +221,7 @@ static void check_source(struct source_definition *source, const struct schema *
     if (source->kind == SOURCE_TRENDING) check_trending(source, schema, violations);
     if (source->kind == SOURCE_POPULAR) check_popular(source, schema, violations);
     if (source->kind == SOURCE_RELATED) check_related(source, schema, violations);
+    if (source->kind == SOURCE_COENGAGED) (void)seeds_check(&source->seeds, schema, violations);
 }
 
 static void check_gate(const struct gate_definition *gate, struct violations *violations)

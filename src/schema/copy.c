@@ -83,6 +83,10 @@ struct expression *copy_expression(struct copier *copier, const struct expressio
     copy->name = copy_slice(copier, copy->name);
     copy->text = copy_slice(copier, copy->text);
     copy_value(copier, &copy->value);
+    if (copy->seeds) {
+        copy->seeds = copy_array(copier, copy->seeds, 1, 0, sizeof *copy->seeds);
+        if (copy->seeds) copy_name(copier, &copy->seeds->signal);
+    }
     copy->operands = copy_expressions(copier, copy->operands, copy->operand_count);
     return copy;
 }
@@ -107,6 +111,7 @@ void copy_ranking(struct copier *copier, const struct ranking_definition *from,
         copy_name(copier, &to->sources[i].field);
         if (to->sources[i].value)
             to->sources[i].value = copy_expression(copier, to->sources[i].value);
+        copy_name(copier, &to->sources[i].seeds.signal);
     }
     to->terms = copy_expressions(copier, from->terms, from->term_count);
     to->factors = copy_expressions(copier, from->factors, from->factor_count);

@@ -100,9 +100,27 @@ struct context_definition {
     enum field_type type; /* keyword, integer, float, boolean, timestamp */
 };
 
-enum source_kind { SOURCE_NEWEST, SOURCE_TRENDING, SOURCE_POPULAR, SOURCE_RELATED, SOURCE_ALL };
+/* Items that others are compared with: `item`, the one that the query is for; `user.recent(20)`,
+ * what the user last took well; `user.recent(like, 20)`, of it what the user said that of. */
+struct seed_items {
+    bool of_item;
+    int64_t count;      /* of recent */
+    struct name signal; /* empty: any */
+    uint64_t position;
+    signal_id signal_id; /* set by the schema's check; ID_NONE: any */
+};
 
-/* FROM newest(100), trending(view, 1h, 200), related(user follows creator, 200), all */
+enum source_kind {
+    SOURCE_NEWEST,
+    SOURCE_TRENDING,
+    SOURCE_POPULAR,
+    SOURCE_RELATED,
+    SOURCE_COENGAGED,
+    SOURCE_ALL
+};
+
+/* FROM newest(100), trending(view, 1h, 200), related(user follows creator, 200),
+ * coengaged(user.recent(like, 20), 400), all */
 struct source_definition {
     enum source_kind kind;
     uint64_t position;
@@ -114,6 +132,7 @@ struct source_definition {
     struct expression *value; /* a literal or parameter */
     struct name relation;     /* related */
     enum entity_kind other;   /* related: what the edge points to: creator or item */
+    struct seed_items seeds;  /* coengaged */
 
     /* set by the schema's check */
     signal_id signal_id;

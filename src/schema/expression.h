@@ -60,8 +60,9 @@ enum expression_op {
     X(EXPOSURE, "exposure") /* exposure(user, item.field): impressions of its topics, decayed */   \
     X(LAST, "last")         /* last(user, signal): value of the state of user and item */          \
     X(SINCE, "since")       /* since(user, signal): its age in hours */                            \
-    X(TIMES_SEEN, "times_seen") /* times_seen(user): how often the user has seen the item */       \
-    X(LAST_SEEN, "last_seen")   /* last_seen(user): hours since then */                            \
+    X(TIMES_SEEN, "times_seen")     /* times_seen(user): how often the user has seen the item */   \
+    X(LAST_SEEN, "last_seen")       /* last_seen(user): hours since then */                        \
+    X(COENGAGEMENT, "coengagement") /* coengagement(user.recent(20)): goes with them */            \
     X(RELATED, "related")     /* related(user relation creator): weight of the edge, or missing */ \
     X(SEEN, "seen")           /* seen[(age)]: boolean, the user has seen the item */               \
     X(FRESHNESS, "freshness") /* freshness(item.timestamp, half life): 2^(-age/half life) */       \
@@ -99,12 +100,15 @@ enum expression_type {
 /* Levels of a tree: whatever walks one may recurse. */
 enum { EXPRESSION_HEIGHT_MAXIMUM = 256 };
 
+struct seed_items;
+
 struct expression {
     enum expression_op op;
     enum expression_function function;
     enum entity_kind subject;
     struct slice name;
     struct value value;
+    struct seed_items *seeds;     /* of coengagement; NULL elsewhere */
     struct expression **operands; /* AND and OR: two or more */
     size_t operand_count;
     uint32_t height;   /* 1: a leaf; at most EXPRESSION_HEIGHT_MAXIMUM */

@@ -440,6 +440,16 @@ static bool visit_related(struct checker *checker, struct expression *call)
     return true;
 }
 
+static bool visit_coengagement(struct checker *checker, struct expression *call)
+{
+    if (!call->seeds || !seeds_check(call->seeds, checker->schema, checker->violations))
+        return false;
+    call->can_be_missing = true;
+    expression_set_number(call,
+                          interval_of(0, call->seeds->of_item ? 1 : (double)call->seeds->count));
+    return true;
+}
+
 static bool visit_seen(struct checker *checker, struct expression *call)
 {
     if (call->operand_count > 0 && !positive_duration(checker, call, 0, "age of seen"))
@@ -644,6 +654,7 @@ static const struct signature signatures[] = {
     [FUNCTION_SINCE] = {"since(user, signal)", 2, 2, visit_last},
     [FUNCTION_TIMES_SEEN] = {"times_seen(user)", 1, 1, visit_times_seen},
     [FUNCTION_LAST_SEEN] = {"last_seen(user)", 1, 1, visit_times_seen},
+    [FUNCTION_COENGAGEMENT] = {"coengagement(user.recent(20))", 0, 0, visit_coengagement},
     [FUNCTION_RELATED] = {"related(user relation creator)", 2, 3, visit_related},
     [FUNCTION_SEEN] = {"seen(age)", 0, 1, visit_seen},
     [FUNCTION_FRESHNESS] = {"freshness(item.field, half life)", 2, 2, visit_freshness},

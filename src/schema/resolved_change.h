@@ -17,6 +17,12 @@ struct topic {
 
 enum { TOPICS_OF_FIELD = 8 }; /* of a keyword[]: the first ones */
 
+/* An item that the same user took well before. */
+struct partner {
+    entity_id id;
+    ordinal item;
+};
+
 struct resolved_change {
     lsn lsn;
     int64_t ingest_ms;    /* when the log took it in: the same at every replay */
@@ -49,6 +55,9 @@ struct resolved_change {
      * distinct; lent as `change` is. */
     const struct topic *topics;
     size_t topic_count;
+    bool engages; /* the user takes an item well, and that counts as co-engagement */
+    const struct partner *partners; /* with these; lent until the next change is resolved */
+    size_t partner_count;
 };
 
 #endif

@@ -7,14 +7,15 @@
 
 /* Tags are on disk: never reuse one. */
 enum key_tag {
-    TAG_BEHAVIOUR = 'b', /* what a user did: under the user */
-    TAG_ENTITY = 'e',    /* the entity itself: ordinal, fields, embeddings */
-    TAG_QUOTA = 'q',     /* how much of a user counted: under the user */
-    TAG_EDGE = 'r',      /* an edge: under its from-entity */
-    TAG_LEDGER = 's',    /* a signal's ledger */
-    TAG_TREND = 't',     /* what trends: a held peak */
-    TAG_SERVED = 'v',    /* what a user was served lately: under the user */
-    TAG_EXPOSURE = 'x'   /* how much of what a user was shown: under the user */
+    TAG_BEHAVIOUR = 'b',    /* what a user did: under the user */
+    TAG_COENGAGEMENT = 'c', /* an item's neighbours */
+    TAG_ENTITY = 'e',       /* the entity itself: ordinal, fields, embeddings */
+    TAG_QUOTA = 'q',        /* how much of a user counted: under the user */
+    TAG_EDGE = 'r',         /* an edge: under its from-entity */
+    TAG_LEDGER = 's',       /* a signal's ledger */
+    TAG_TREND = 't',        /* what trends: a held peak */
+    TAG_SERVED = 'v',       /* what a user was served lately: under the user */
+    TAG_EXPOSURE = 'x'      /* how much of what a user was shown: under the user */
 };
 
 enum { KEY_HEAD_BYTES = 10, KEY_BYTES_MAXIMUM = 64 };

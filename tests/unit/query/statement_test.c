@@ -194,9 +194,11 @@ static const struct {
     {"RETRIEVE items NEAR $v", 15, "'NEAR' is not available in this version",
      "rank with a profile"},
     {"RETRIEVE items FROM similar(user.taste, 4)", 20, "'similar' is not available in this version",
-     "use newest, trending, popular, related or all"},
+     "use newest, trending, popular, related, coengaged or all"},
     {"RETRIEVE items FROM oldest(4)", 20,
-     "expected a source (newest, trending, popular, related or all), found 'oldest'", ""},
+     "expected a source (newest, trending, popular, related, coengaged or all), "
+     "found 'oldest'",
+     ""},
     {"RETRIEVE items SCORE similarity(user.taste, item.content)", 21,
      "'similarity' is not available in this version", "leave the term out"},
     {"RETRIEVE items SCORE exp(1)", 21, "there is no function 'exp'",
