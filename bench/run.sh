@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 bin=${TIDAL_BIN:-build/release/bin}
 out=${BENCH_OUT:-build/bench}
 scale=${SCALE:-full}
-[ $# -gt 0 ] || set -- write query open
+[ $# -gt 0 ] || set -- write query open personal
 case $scale in
 full) ratings=all ;;
 tiny) ratings=12000 ;;
@@ -27,7 +27,7 @@ echo "say as much about the other processes, and processor times alone can be co
 for name in "$@"; do
     database=$out/$name.tidal
     rm -rf "$database" "$out/$name.jsonl"
-    if [ "$name" != write ]; then
+    if [ "$name" = query ] || [ "$name" = open ]; then
         TIDAL=$bin/tidal demo/import.sh "$database" "$ratings" >"$out/$name-import.log" 2>&1 || {
             cat "$out/$name-import.log" >&2
             exit 1

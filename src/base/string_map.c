@@ -90,6 +90,17 @@ uint32_t string_map_find(const struct string_map *map, struct slice text)
     return code > 0 ? code - 1 : STRING_MAP_ABSENT;
 }
 
+uint32_t string_map_find_hash(const struct string_map *map, uint64_t hash)
+{
+    if (map->count == 0) return STRING_MAP_ABSENT;
+    size_t mask = map->slot_count - 1;
+    for (size_t slot = (size_t)hash & mask; map->slots[slot] != 0; slot = (slot + 1) & mask) {
+        struct slice text = map->strings[map->slots[slot] - 1];
+        if (hash_bytes(text.data, text.bytes) == hash) return map->slots[slot] - 1;
+    }
+    return STRING_MAP_ABSENT;
+}
+
 struct slice string_map_get(const struct string_map *map, uint32_t code)
 {
     return map->strings[code];

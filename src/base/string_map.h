@@ -24,6 +24,8 @@ void string_map_release(struct string_map *map);
 MUST_USE uint32_t string_map_intern(struct string_map *map, struct slice text);
 /* STRING_MAP_ABSENT if it was never interned. */
 uint32_t string_map_find(const struct string_map *map, struct slice text);
+/* The code of the string whose hash_bytes this is; STRING_MAP_ABSENT if there is none. */
+uint32_t string_map_find_hash(const struct string_map *map, uint64_t hash);
 /* Lent until the map is released.  `code` must be < count. */
 struct slice string_map_get(const struct string_map *map, uint32_t code);
 size_t string_map_bytes(const struct string_map *map);

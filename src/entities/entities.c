@@ -448,6 +448,13 @@ uint32_t entities_code(const struct entities *entities, const struct field *fiel
     return column ? string_map_find(&column->dictionary, text) : STRING_MAP_ABSENT;
 }
 
+uint32_t entities_code_of_hash(const struct entities *entities, const struct field *field,
+                               uint64_t hash)
+{
+    const struct column *column = entities->columns[field->id];
+    return column ? string_map_find_hash(&column->dictionary, hash) : STRING_MAP_ABSENT;
+}
+
 struct slice entities_code_text(const struct entities *entities, const struct field *field,
                                 uint32_t code)
 {

@@ -56,6 +56,9 @@ const uint32_t *entities_codes(const struct entities *entities, const struct fie
 /* The code of a text in the field's dictionary; UINT32_MAX: no entity ever had it. */
 uint32_t entities_code(const struct entities *entities, const struct field *field,
                        struct slice text);
+/* The code of the text whose hash_bytes this is; UINT32_MAX likewise. */
+uint32_t entities_code_of_hash(const struct entities *entities, const struct field *field,
+                               uint64_t hash);
 struct slice entities_code_text(const struct entities *entities, const struct field *field,
                                 uint32_t code);
 /* Codes ever given for the field. */

@@ -1,15 +1,14 @@
 /* Columns of the user's own: how near an item is to what was liked lately, how much of its kind was
  * shown, and what was said of it.
  *
- *   affinity   sum over the recent positives i that have the topic of w_i / sum of all w_i that
- * have any; w_i = 2^(-(T - t_i)/H), or 1 without a half-life exposure   what is kept of the topic
- * (behaviour/exposure.c)
+ *   affinity   sum of w_i over recent positives i that have the topic / over all that have any;
+ *              w_i = 2^(-(T - t_i)/H), or 1 without a half-life
+ *   exposure   what is kept of the topic (behaviour/exposure.c)
  *
  * Both are means over the item's topics, the values of its field.  The weights of the user's topics
  * are looked up once, when the program is compiled. */
 #include "ranking/program_private.h"
 
-#include "base/hash.h"
 #include "behaviour/behaviour.h"
 #include "behaviour/exposure.h"
 #include "entities/entities.h"
@@ -91,7 +90,7 @@ static bool weigh_positives(const struct scope *scope, int64_t half_life_ms,
 enum code compile_affinity(struct compiler *compiler, const struct expression *call, uint32_t *at)
 {
     const struct scope *scope = &compiler->program->scope;
-    struct instruction instruction = {.op = OP_AFFINITY,
+    struct instruction instruction = {.op = OP_TOPICS,
                                       .field = &scope->view->schema->fields[call->field]};
     int64_t half_life_ms = call->operand_count == 3 ? call->operands[2]->value.integer : 0;
     if (!new_weights(scope, &instruction)) return compiler_no_memory(compiler);
@@ -103,7 +102,7 @@ enum code compile_exposure(struct compiler *compiler, const struct expression *c
 {
     const struct scope *scope = &compiler->program->scope;
     struct instruction instruction = {
-        .op = OP_EXPOSURE, .field = &scope->view->schema->fields[call->field], .number = 1};
+        .op = OP_TOPICS, .field = &scope->view->schema->fields[call->field], .number = 1};
     struct exposure_reading readings[EXPOSURE_SLOTS];
     size_t count = 0;
     bool ok = true;
@@ -111,8 +110,12 @@ enum code compile_exposure(struct compiler *compiler, const struct expression *c
     if (scope->user != ORDINAL_NONE)
         count = exposure_read(scope->view->exposure, scope->user, instruction.field, scope->now_ms,
                               readings);
-    for (size_t i = 0; ok && i < count; i++)
-        ok = id_map_put(instruction.weights, readings[i].topic, bits_of(readings[i].impressions));
+    for (size_t i = 0; ok && i < count; i++) {
+        uint64_t key = readings[i].topic;
+        if (instruction.field->type != FIELD_REFERENCE)
+            key = entities_code_of_hash(scope->view->entities, instruction.field, key);
+        ok = id_map_put(instruction.weights, key, bits_of(readings[i].impressions));
+    }
     return emit(compiler, &instruction, ok, at);
 }
 
@@ -125,10 +128,6 @@ void read_weights(const struct instruction *instruction, struct columns *at)
         double sum = 0;
         for (size_t j = 0; j < topics.count && instruction->weights->count > 0; j++) {
             uint64_t key = topics.codes ? topics.codes[j] : topics.reference;
-            if (topics.codes && instruction->op == OP_EXPOSURE) {
-                struct slice text = entities_code_text(entities, field, topics.codes[j]);
-                key = hash_bytes(text.data, text.bytes);
-            }
             sum += number_of(id_map_find(instruction->weights, key));
         }
         bool known = topics.count > 0 && instruction->number > 0;

@@ -18,8 +18,7 @@ enum opcode {
     OP_SEEN,     /* by the user, after since_ms */
     OP_THOMPSON, /* a sample of the share of `a` in `b`; earlier instructions made their columns */
     OP_SAID,     /* what the user said of the item, or how it was seen */
-    OP_AFFINITY, /* mean of the `weights` of the item's topics, divided by `number` */
-    OP_EXPOSURE, /* likewise; of keywords by hash */
+    OP_TOPICS,   /* affinity, exposure: mean of the `weights` of the item's topics by `number` */
     OP_SCORES,   /* of the item in `weights`; 0 where it is not there */
 
     OP_FIRST_OF_ONE,

@@ -47,6 +47,7 @@ static const char *const workload_definitions[] = {
     ("DEFINE SIGNAL like ON item HALF LIFE 7d WINDOWS 24h UNIQUE PER USER POSITIVE ALLOW UNKNOWN "
      "CAP 1000000 PER USER PER item PER 1h, 1000000 PER USER PER 24h POPULAR 7d"),
     "DEFINE RELATION follows FROM user TO creator",
+    "DEFINE EXPOSURE ON item.genre HALF LIFE 6h",
 };
 
 enum {
@@ -66,7 +67,7 @@ struct workload {
 
 struct workload_event {
     struct change change;
-    struct change parts[3];
+    struct change parts[4];
     struct field_value fields[2];
     char key[32];
     size_t key_bytes;
@@ -149,7 +150,7 @@ static inline struct change workload_relate(relation_id relation, uint64_t numbe
     return change;
 }
 
-/* One entry of three changes: a new item, and the end of an older one. */
+/* One entry of four changes: a new item, the end of an older one, and that the new one is shown. */
 static inline struct change workload_put(const struct workload *workload, uint64_t number,
                                          struct workload_event *event)
 {
@@ -169,8 +170,11 @@ static inline struct change workload_put(const struct workload *workload, uint64
     event->parts[2] = (struct change){.kind = CHANGE_DELETE};
     event->parts[2].delete = gone;
     if (number % 16 == 1) event->parts[0].put.entity.id = gone.id + 80;
+    event->parts[3] = workload_signal(SIGNAL_IMPRESSION, number);
+    event->parts[3].signal.entity.id = event->parts[0].put.entity.id;
+    event->parts[3].signal.value = SIGNAL_VALUE_ONE;
     change.transaction.changes = event->parts;
-    change.transaction.count = 3;
+    change.transaction.count = 4;
     return change;
 }
 

@@ -305,6 +305,26 @@ static void what_tires_sinks_and_comes_back(struct test *t)
     CHECK(feed_close(&feed));
 }
 
+static void exposure_counts_from_its_definition_on(struct test *t)
+{
+    struct feed feed;
+    CHECK(feed_open(&feed));
+    CHECK(feed_script(&feed, "DEFINE FIELD genre ON item KEYWORD; PUT item 1 {\"genre\": \"jazz\"};"
+                             "SIGNAL impression ON item 1 BY user 5;"
+                             "DEFINE EXPOSURE ON item.genre HALF LIFE 1h;"));
+    const char *asks = "RETRIEVE items FOR user 5 SCORE exposure(user, item.genre)";
+    CHECK(feed_ask(&feed, asks) && feed.scores[0] == 0);
+    CHECK(feed_do(&feed, "SIGNAL impression ON item 1 BY user 5"));
+    CHECK(feed_ask(&feed, asks) && fabs(feed.scores[0] - 1) < 1e-6);
+    /* One that came late counts by its own time, if it is not too late. */
+    feed.now_ms += 2 * HOUR_MS;
+    CHECK(feed_do(&feed, "SIGNAL impression ON item 1 BY user 5 AT %" PRId64, feed.now_ms));
+    CHECK(
+        feed_do(&feed, "SIGNAL impression ON item 1 BY user 5 AT %" PRId64, feed.now_ms - HOUR_MS));
+    CHECK(feed_ask(&feed, asks) && fabs(feed.scores[0] - 1.75) < 1e-6);
+    CHECK(feed_close(&feed));
+}
+
 /* The lines of EXPLAIN give the score to the bit. */
 static void explained_lines_are_the_score(struct test *t)
 {
@@ -394,5 +414,6 @@ int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(every_reading_is_that_of_the_list_of_all_events),
                CASE(conditions_ask_for_what_was_said), CASE(what_tires_sinks_and_comes_back),
-               CASE(explained_lines_are_the_score), CASE(mistakes_are_told));
+               CASE(exposure_counts_from_its_definition_on), CASE(explained_lines_are_the_score),
+               CASE(mistakes_are_told));
 }

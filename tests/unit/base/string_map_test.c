@@ -1,6 +1,7 @@
 #include "base/string_map.h"
 
 #include "base/choices.h"
+#include "base/hash.h"
 #include "harness/test.h"
 
 enum { STRINGS = 3000, STEPS = 20000, TEXT_BYTES = 6 };
@@ -84,6 +85,31 @@ static void strings_are_copied_and_stay_where_they_are(struct test *t)
     memory_release(&memory);
 }
 
+static void a_string_is_found_by_its_hash(struct test *t)
+{
+    struct memory memory;
+    struct string_map map;
+    memory_init(&memory, 0);
+    string_map_init(&map, &memory);
+    CHECK(string_map_find_hash(&map, 5) == STRING_MAP_ABSENT);
+    for (uint32_t i = 0; i < STRINGS; i++)
+        CHECK_EQ(string_map_intern(&map, slice_of(&i, sizeof i)), i);
+    for (uint32_t i = 0; i < 2 * STRINGS; i++) {
+        uint32_t code = string_map_find_hash(&map, hash_bytes(&i, sizeof i));
+        CHECK_EQ(code, i < STRINGS ? i : STRING_MAP_ABSENT);
+    }
+    string_map_release(&map);
+    memory_release(&memory);
+}
+
+/* Rows hold hashes of keywords: they must never become others. */
+static void hashes_are_what_rows_hold(struct test *t)
+{
+    CHECK(hash_bytes("", 0) == UINT64_C(0xe220a8397b1dcdaf));
+    CHECK(hash_bytes("jazz", 4) == UINT64_C(0xcb11b433d74369b5));
+    CHECK(hash_bytes("electronica", 11) == UINT64_C(0xc84c2b2dcfcd74da));
+}
+
 static void interning_without_memory_changes_nothing(struct test *t)
 {
     struct memory memory;
@@ -114,5 +140,6 @@ int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(codes_follow_the_order_of_first_interning),
                CASE(an_empty_string_is_a_string), CASE(strings_are_copied_and_stay_where_they_are),
+               CASE(a_string_is_found_by_its_hash), CASE(hashes_are_what_rows_hold),
                CASE(interning_without_memory_changes_nothing));
 }
