@@ -55,16 +55,19 @@ void compact_init(struct compact *compact, const struct layout *layout, unsigned
 /* Counts an event; `bytes` is what the block has.  `decays` false: in totals and windows only. */
 enum compact_outcome compact_add(struct compact *compact, const struct layout *layout, size_t bytes,
                                  const struct contribution *event, bool decays);
-/* Asks for the end of one that is longer than a line of the cache, where the newest runs lie. */
+/* Asks for what an event may touch of one that is longer than a line of the cache: where the middle
+ * and the finest ring begin, of which the oldest runs may go, and the end, where the newest lie. */
 static ALWAYS_INLINE void compact_prefetch(const struct compact *compact,
                                            const struct layout *layout)
 {
-    uint32_t counts = compact->run_counts[0];
-    uint32_t count = (counts & 1023) + (counts >> 10 & 1023) + (counts >> 20);
+    uint32_t counts = compact->run_counts[0], coarsest = counts >> 20;
+    uint32_t coarser = coarsest + (counts >> 10 & 1023), all = coarser + (counts & 1023);
     unsigned flags = compact_flags(compact);
     size_t step = flags & COMPACT_EXTREMES ? 28 : flags & COMPACT_VALUED ? 12 : 4;
-    const char *end = (const char *)compact + sizeof *compact + layout->decay_count * 8;
-    __builtin_prefetch(end + count * step, 1);
+    const char *runs = (const char *)compact + sizeof *compact + layout->decay_count * 8;
+    __builtin_prefetch(runs + coarsest * step, 1);
+    __builtin_prefetch(runs + coarser * step, 1);
+    __builtin_prefetch(runs + all * step, 1);
 }
 
 /* A copy with VALUED set, in a block large enough. */

@@ -160,11 +160,11 @@ static bool read_extreme(const struct bound_feature *bound, struct held held, do
     return true;
 }
 
-/* False: missing. */
-static bool read_one(const struct bound_feature *bound, ordinal entity, double *value)
+/* `of` is of the denominator, if there is one.  False: missing. */
+static ALWAYS_INLINE bool read_held(const struct bound_feature *bound, struct held held,
+                                    struct held of, double *value)
 {
     const struct feature *feature = bound->feature;
-    struct held held = table_find(bound->table, entity);
     bool any = held_any(held);
     /* Nobody asks for a time before the newest event; a record would not know the answer. */
     assert(!any || held_newest_ms(held) <= bound->now_ms);
@@ -197,12 +197,18 @@ static bool read_one(const struct bound_feature *bound, ordinal entity, double *
         if (any) *value = relative_velocity(bound, held);
         return true;
     case FEATURE_RATIO: {
-        struct held of = table_find(bound->denominator, entity);
         return smoothed(bound, counted_of(bound->table, held), counted_of(bound->denominator, of),
                         value);
     }
     }
     return false;
+}
+
+static bool read_one(const struct bound_feature *bound, ordinal entity, double *value)
+{
+    struct held of = {NULL, NULL};
+    if (bound->denominator) of = table_find(bound->denominator, entity);
+    return read_held(bound, table_find(bound->table, entity), of, value);
 }
 
 /* The mean over all entities, where the query names none. */
@@ -272,10 +278,16 @@ void features_read(const struct ledger *ledger, const struct feature *feature, i
 {
     struct bound_feature bound;
     bind(&bound, ledger, feature, now_ms);
-    for (size_t i = 0; i < count; i++) {
-        table_prefetch(bound.table, ordinals, count, i);
-        out.values[i] = 0;
-        out.missing[i] = !read_one(&bound, ordinals[i], &out.values[i]);
+    struct held held[LOOKED_UP], of[LOOKED_UP] = {{NULL, NULL}};
+    for (size_t done = 0; done < count; done += LOOKED_UP) {
+        size_t some = count - done < LOOKED_UP ? count - done : LOOKED_UP;
+        table_find_all(bound.table, ordinals + done, some, held);
+        if (bound.denominator) table_find_all(bound.denominator, ordinals + done, some, of);
+        for (size_t i = 0; i < some; i++) {
+            double *value = &out.values[done + i];
+            *value = 0;
+            out.missing[done + i] = !read_held(&bound, held[i], of[i], value);
+        }
     }
 }
 

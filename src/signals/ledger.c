@@ -14,7 +14,14 @@ static entity_id id_of(const struct ledger *ledger, signal_id signal, ordinal en
     return ledger->ids.id_of(ledger->ids.context, ledger->tables[signal].layout.kind, entity);
 }
 
-static bool is_dirty(struct held held)
+static ALWAYS_INLINE struct signal_table *table_of(struct ledger *ledger,
+                                                   const struct resolved_change *change)
+{
+    assert(change->change->signal.signal < LIMIT_SIGNALS);
+    return &ledger->tables[change->change->signal.signal];
+}
+
+static ALWAYS_INLINE bool is_dirty(struct held held)
 {
     if (held.record) return held.record->dirty;
     assert(held.compact);
@@ -30,9 +37,8 @@ static void set_dirty(struct held held, bool dirty)
     }
 }
 
-static bool mark_dirty(struct ledger *ledger, signal_id signal, ordinal entity, struct held held)
+static bool list_dirty(struct ledger *ledger, signal_id signal, ordinal entity, struct held held)
 {
-    if (is_dirty(held)) return true;
     struct dirty_list *dirty = &ledger->dirty;
     void *list = dirty->list;
     bool room = memory_grow(ledger->memory, &list, &dirty->capacity,
@@ -46,9 +52,42 @@ static bool mark_dirty(struct ledger *ledger, signal_id signal, ordinal entity, 
     return true;
 }
 
+static ALWAYS_INLINE bool mark_dirty(struct ledger *ledger, signal_id signal, ordinal entity,
+                                     struct held held)
+{
+    return is_dirty(held) || list_dirty(ledger, signal, entity, held);
+}
+
 bool ledger_mark_dirty(struct ledger *ledger, signal_id signal, ordinal entity)
 {
     return mark_dirty(ledger, signal, entity, table_find(&ledger->tables[signal], entity));
+}
+
+void table_find_all(const struct signal_table *table, const ordinal *ordinals, size_t count,
+                    struct held *held)
+{
+    const block_handle *places[LOOKED_UP];
+    assert(count <= LOOKED_UP);
+    for (size_t i = 0; i < count; i++)
+        slots_prefetch_page(&table->slots, ordinals[i]);
+    for (size_t i = 0; i < count; i++) {
+        places[i] = slots_place(&table->slots, ordinals[i]);
+        if (places[i]) __builtin_prefetch(places[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        held[i] = (struct held){NULL, NULL};
+        if (!places[i]) continue;
+        held[i].compact = pool_block(table->pool, *places[i]);
+        __builtin_prefetch(held[i].compact);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!held[i].compact) continue;
+        unsigned block_class = pool_class_of(*places[i]);
+        if (block_class == 0)
+            held[i] = table_held(table, *places[i]);
+        else if (block_class > CLASS_OF_A_LINE)
+            compact_prefetch(held[i].compact, &table->layout);
+    }
 }
 
 /* Puts a new block, or another one instead of what is there.  false: no memory; nothing is
@@ -246,62 +285,75 @@ static bool change_form(struct ledger *ledger, signal_id signal, ordinal entity,
     return put_block(ledger, table, entity, handle);
 }
 
-/* `handle` is the entity's; each look-up costs, so there is one an event. */
-static bool add_event(struct ledger *ledger, signal_id signal, ordinal entity, block_handle handle,
-                      const struct resolved_change *change, const struct contribution *event)
+/* What there is of a pair, as it has been found. */
+struct found {
+    struct signal_table *table;
+    block_handle handle; /* 0: nothing */
+    void *block;
+};
+
+static ALWAYS_INLINE struct found find(struct ledger *ledger, const struct resolved_change *change)
 {
-    struct signal_table *table = &ledger->tables[signal];
+    struct found found = {.table = table_of(ledger, change)};
+    found.handle = slots_find(&found.table->slots, change->subject);
+    if (found.handle != 0) found.block = pool_block(&ledger->pool, found.handle);
+    return found;
+}
+
+/* Counts an event in what there is. */
+static ALWAYS_INLINE bool add_event(struct ledger *ledger, struct found *found,
+                                    const struct resolved_change *change,
+                                    const struct contribution *event)
+{
+    struct signal_table *table = found->table;
     bool decays = !change->late || table->layout.is_state;
-    while (pool_class_of(handle) != 0) {
+    while (pool_class_of(found->handle) != 0) {
         enum compact_outcome outcome =
-            compact_add(pool_block(&ledger->pool, handle), &table->layout,
-                        pool_block_bytes(pool_class_of(handle)), event, decays);
+            compact_add(found->block, &table->layout,
+                        pool_block_bytes(pool_class_of(found->handle)), event, decays);
         if (outcome == COMPACT_DONE) return true;
-        if (!change_form(ledger, signal, entity, outcome)) return false;
-        handle = slots_find(&table->slots, entity);
+        if (!change_form(ledger, change->change->signal.signal, change->subject, outcome))
+            return false;
+        *found = find(ledger, change);
     }
-    struct record *record = table_held(table, handle).record;
+    struct record *record = *(struct record **)found->block;
     ledger->record_bytes -= record_bytes(record);
     bool added = record_add(record, &table->layout, ledger->memory, event, decays);
     ledger->record_bytes += record_bytes(record);
     return added;
 }
 
-/* `place` is where the entity's handle lies; NULL: nobody has looked yet. */
-static ALWAYS_INLINE bool count_event(struct ledger *ledger, const struct resolved_change *change,
-                                      const struct contribution *event, const block_handle *place)
+/* `found`: what there is of the pair now, and then. */
+static ALWAYS_INLINE bool count_event(struct ledger *ledger, struct found *found,
+                                      const struct resolved_change *change,
+                                      const struct contribution *event)
 {
-    signal_id signal = change->change->signal.signal;
-    struct signal_table *table = &ledger->tables[signal];
-    block_handle handle = place ? *place : slots_find(&table->slots, change->subject);
-    if (handle == 0) {
+    struct signal_table *table = found->table;
+    if (found->handle == 0) {
         if (event->sign < 0) return true; /* what it took back went with the entity */
         if (!put_empty(ledger, table, change->subject, event)) return false;
-        handle = slots_find(&table->slots, change->subject);
+        *found = find(ledger, change);
     }
-    if (!mark_dirty(ledger, signal, change->subject, table_held(table, handle))) return false;
-    if (!add_event(ledger, signal, change->subject, handle, change, event)) return false;
+    struct held held = held_of(found->handle, found->block);
+    if (!mark_dirty(ledger, change->change->signal.signal, change->subject, held)) return false;
+    if (!add_event(ledger, found, change, event)) return false;
     table->count += event->sign;
     table->sum += event->sign * (__int128)event->value;
     return true;
 }
 
 static ALWAYS_INLINE bool apply_signal(struct ledger *ledger, const struct resolved_change *change,
-                                       const block_handle *place)
+                                       struct found *found)
 {
-    signal_id signal = change->change->signal.signal;
-    assert(signal < LIMIT_SIGNALS);
     bool takes_back = false;
     if (!change->effective || change->subject == ORDINAL_NONE) return true;
     for (size_t i = 0; i < change->contribution_count; i++) {
         takes_back = takes_back || change->contributions[i].sign < 0;
-        if (!count_event(ledger, change, &change->contributions[i], i == 0 ? place : NULL))
-            return false;
+        if (!count_event(ledger, found, change, &change->contributions[i])) return false;
     }
-    if (!takes_back) return true;
-    struct held held = table_find(&ledger->tables[signal], change->subject);
-    if (!held_any(held) || held_count(held) != 0) return true;
-    return ledger_drop(ledger, signal, change->subject);
+    if (!takes_back || found->handle == 0) return true;
+    if (held_count(held_of(found->handle, found->block)) != 0) return true;
+    return ledger_drop(ledger, change->change->signal.signal, change->subject);
 }
 
 static bool apply_delete(struct ledger *ledger, const struct resolved_change *change)
@@ -319,7 +371,10 @@ static enum code ledger_apply(void *fold, const struct resolved_change *change, 
     struct ledger *ledger = fold;
     if (!ledger_adopt(ledger, change->schema)) return no_memory(error);
     bool applied = true;
-    if (change->change->kind == CHANGE_SIGNAL) applied = apply_signal(ledger, change, NULL);
+    if (change->change->kind == CHANGE_SIGNAL) {
+        struct found found = find(ledger, change);
+        applied = apply_signal(ledger, change, &found);
+    }
     if (change->change->kind == CHANGE_DELETE) applied = apply_delete(ledger, change);
     return applied ? CODE_OK : no_memory(error);
 }
@@ -327,24 +382,18 @@ static enum code ledger_apply(void *fold, const struct resolved_change *change, 
 /* Signals of many entities lie all over memory.  Each step of a look-up is asked for while those
  * before it are counted, and is not done again as long as nothing has come to lie elsewhere. */
 struct look_up {
-    const block_handle *place; /* NULL: nothing there, or nobody knows */
-    void *block;
-    uint32_t moves; /* of the table's slots, when `place` was right */
+    struct found found;
+    const block_handle *place; /* NULL: nothing there */
+    uint32_t moves;            /* of the table's slots, when `place` was right */
 };
 
 enum { LOOK_UPS = 32 };
 _Static_assert((int)PAGE_AHEAD < (int)LOOK_UPS, "those under way have room");
 
-static ALWAYS_INLINE struct signal_table *table_of(struct ledger *ledger,
-                                                   const struct resolved_change *change)
+/* Is there a handle at a place that is still right? */
+static ALWAYS_INLINE bool is_placed(const struct look_up *look_up)
 {
-    return &ledger->tables[change->change->signal.signal];
-}
-
-static ALWAYS_INLINE const block_handle *look_up_place(const struct look_up *look_up,
-                                                       const struct signal_table *table)
-{
-    return look_up->moves == table->slots.moves ? look_up->place : NULL;
+    return look_up->place && look_up->moves == look_up->found.table->slots.moves;
 }
 
 /* Step `at` of the look-ups for a batch, whose change number `at - PAGE_AHEAD` is next. */
@@ -353,28 +402,39 @@ static ALWAYS_INLINE void look_ahead(struct ledger *ledger, const struct resolve
 {
     enum { TO_SLOT = PAGE_AHEAD - SLOT_AHEAD, TO_RECORD = PAGE_AHEAD - RECORD_AHEAD };
     enum { TO_END = PAGE_AHEAD - END_AHEAD };
-    if (at < count)
-        slots_prefetch_page(&table_of(ledger, &changes[at])->slots, changes[at].subject);
+    if (at < count) {
+        struct look_up *look_up = &look_ups[at % LOOK_UPS];
+        look_up->found = (struct found){.table = table_of(ledger, &changes[at])};
+        slots_prefetch_page(&look_up->found.table->slots, changes[at].subject);
+    }
     if (at - TO_SLOT < count) {
-        const struct slots *slots = &table_of(ledger, &changes[at - TO_SLOT])->slots;
-        const block_handle *place = slots_place(slots, changes[at - TO_SLOT].subject);
-        look_ups[(at - TO_SLOT) % LOOK_UPS] = (struct look_up){place, NULL, slots->moves};
-        if (place) __builtin_prefetch(place);
+        struct look_up *look_up = &look_ups[(at - TO_SLOT) % LOOK_UPS];
+        const struct slots *slots = &look_up->found.table->slots;
+        look_up->moves = slots->moves;
+        look_up->place = slots_place(slots, changes[at - TO_SLOT].subject);
+        if (look_up->place) __builtin_prefetch(look_up->place);
     }
     if (at - TO_RECORD < count) {
         struct look_up *look_up = &look_ups[(at - TO_RECORD) % LOOK_UPS];
-        const block_handle *place =
-            look_up_place(look_up, table_of(ledger, &changes[at - TO_RECORD]));
-        if (place) {
-            look_up->block = pool_block(&ledger->pool, *place);
-            __builtin_prefetch(look_up->block, 1);
-            if (pool_class_of(*place) <= CLASS_OF_A_LINE) look_up->block = NULL;
+        if (is_placed(look_up)) {
+            look_up->found.handle = *look_up->place;
+            look_up->found.block = pool_block(&ledger->pool, *look_up->place);
+            __builtin_prefetch(look_up->found.block, 1);
         }
     }
     if (at - TO_END < count) {
-        const struct compact *compact = look_ups[(at - TO_END) % LOOK_UPS].block;
-        if (compact) compact_prefetch(compact, &table_of(ledger, &changes[at - TO_END])->layout);
+        const struct found *found = &look_ups[(at - TO_END) % LOOK_UPS].found;
+        if (pool_class_of(found->handle) > CLASS_OF_A_LINE)
+            compact_prefetch(found->block, &found->table->layout);
     }
+}
+
+/* What was looked up ahead, if it is so still. */
+static ALWAYS_INLINE struct found find_ahead(struct ledger *ledger, const struct look_up *look_up,
+                                             const struct resolved_change *change)
+{
+    bool still = is_placed(look_up) && *look_up->place == look_up->found.handle;
+    return still ? look_up->found : find(ledger, change);
 }
 
 static enum code ledger_apply_signals(void *fold, const struct resolved_change *changes,
@@ -389,9 +449,8 @@ static enum code ledger_apply_signals(void *fold, const struct resolved_change *
         if (next >= count) continue; /* also before the first */
         assert(changes[next].change->kind == CHANGE_SIGNAL);
         assert(changes[next].schema == changes[0].schema);
-        const block_handle *place =
-            look_up_place(&look_ups[next % LOOK_UPS], table_of(ledger, &changes[next]));
-        if (!apply_signal(ledger, &changes[next], place)) return no_memory(error);
+        struct found found = find_ahead(ledger, &look_ups[next % LOOK_UPS], &changes[next]);
+        if (!apply_signal(ledger, &changes[next], &found)) return no_memory(error);
     }
     return CODE_OK;
 }

@@ -53,17 +53,22 @@ struct held {
     struct record *record;
 };
 
-/* What a handle, or 0, leads to. */
-static inline struct held table_held(const struct signal_table *table, block_handle handle)
+/* What the block of a handle that is not 0 is. */
+static inline struct held held_of(block_handle handle, void *block)
 {
     struct held held = {NULL, NULL};
-    if (handle == 0) return held;
-    void *block = pool_block(table->pool, handle);
     if (pool_class_of(handle) == 0)
         held.record = *(struct record **)block;
     else
         held.compact = block;
     return held;
+}
+
+/* What a handle, or 0, leads to. */
+static inline struct held table_held(const struct signal_table *table, block_handle handle)
+{
+    if (handle == 0) return (struct held){NULL, NULL};
+    return held_of(handle, pool_block(table->pool, handle));
 }
 
 static inline struct held table_find(const struct signal_table *table, ordinal entity)
@@ -75,20 +80,6 @@ static inline struct held table_find(const struct signal_table *table, ordinal e
  * is a handle, the handle, the record, and the end of one that is longer than a line. */
 enum { END_AHEAD = 4, RECORD_AHEAD = 8, SLOT_AHEAD = 16, PAGE_AHEAD = 24 };
 enum { CLASS_OF_A_LINE = 3 };
-
-/* Asks for what table_find of ordinals soon to come will need. */
-static ALWAYS_INLINE void table_prefetch(const struct signal_table *table, const ordinal *ordinals,
-                                         size_t count, size_t at)
-{
-    if (at + PAGE_AHEAD < count) slots_prefetch_page(&table->slots, ordinals[at + PAGE_AHEAD]);
-    if (at + SLOT_AHEAD < count) {
-        const block_handle *place = slots_place(&table->slots, ordinals[at + SLOT_AHEAD]);
-        if (place) __builtin_prefetch(place);
-    }
-    if (at + RECORD_AHEAD >= count) return;
-    block_handle handle = slots_find(&table->slots, ordinals[at + RECORD_AHEAD]);
-    if (handle != 0) __builtin_prefetch(pool_block(table->pool, handle));
-}
 
 static inline bool held_any(struct held held)
 {
@@ -131,6 +122,11 @@ static inline struct window_reading held_window(struct held held, const struct l
     return held.compact ? compact_window(held.compact, layout, ring, window)
                         : ring_read(&held.record->rings[ring], window);
 }
+
+/* What there is of each of up to LOOKED_UP ordinals; what it takes is asked for side by side. */
+enum { LOOKED_UP = 64 };
+void table_find_all(const struct signal_table *table, const ordinal *ordinals, size_t count,
+                    struct held *held);
 
 /* Takes the record over where none is, in the form that suits it.  false: no memory, and the
  * caller still owns it. */
