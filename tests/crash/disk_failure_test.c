@@ -175,6 +175,8 @@ static bool checkpoint_comes_back(struct site *site)
         }
         usleep(PAUSE_US);
     }
+    fprintf(stderr, "    the last of %d tries: %s (%s)\n", TRIES, site->error.message,
+            site->error.hint);
     return false;
 }
 

@@ -7,6 +7,7 @@
 #include "unit/storage/store_contract.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <rocksdb/c.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -26,6 +27,15 @@ SEEN_BY_ROCKSDB int fsync(int file)
 {
     atomic_fetch_add(&syncs, 1);
     return (int)syscall(SYS_fsync, file);
+}
+
+/* Bytes that it asks for before it has anything to write there. */
+static atomic_ullong bytes_ahead;
+
+SEEN_BY_ROCKSDB int fallocate(int file, int mode, off_t offset, off_t bytes)
+{
+    atomic_fetch_add(&bytes_ahead, (unsigned long long)bytes);
+    return (int)syscall(SYS_fallocate, file, mode, offset, bytes);
 }
 
 static const struct rocksdb_store_options creating = {.create = true};
@@ -207,6 +217,31 @@ static void a_flush_syncs_the_log_and_a_write_does_not(struct test *t)
         CHECK(atomic_load(&syncs) > before);
     }
     home_close(&home);
+}
+
+/* Or an open would need room for what it may write some day; the first RocksDB shows that it is
+ * seen. */
+static void no_room_is_taken_for_what_is_not_written_yet(struct test *t)
+{
+    struct home home = {0};
+    char path[300], *text = NULL;
+    memory_init(&home.memory, 0);
+    CHECK(folder_make(&home.folder));
+    home_path(&home, path);
+    rocksdb_options_t *options = rocksdb_options_create();
+    rocksdb_options_set_create_if_missing(options, 1);
+    rocksdb_t *db = rocksdb_open(options, path, &text);
+    CHECK(db && !text);
+    rocksdb_close(db);
+    rocksdb_options_destroy(options);
+    CHECK(atomic_load(&bytes_ahead) > 0);
+    atomic_store(&bytes_ahead, 0);
+    CHECK_EQ(open_again(&home, creating), CODE_OK);
+    CHECK_EQ(write_number(home.store, 1, &home.error), CODE_OK);
+    CHECK_EQ(store_flush(home.store, &home.error), CODE_OK);
+    CHECK(home_restart(&home)); /* with a log to recover */
+    home_close(&home);
+    CHECK_EQ(atomic_load(&bytes_ahead), 0);
 }
 
 static void a_store_that_is_open_is_busy(struct test *t)
@@ -474,7 +509,8 @@ int main(int argc, char **argv)
 {
     return RUN(
         argc, argv, STORE_CONTRACT, CASE(a_log_cut_off_anywhere_leaves_a_whole_number_of_batches),
-        CASE(a_flush_syncs_the_log_and_a_write_does_not), CASE(a_store_that_is_open_is_busy),
+        CASE(a_flush_syncs_the_log_and_a_write_does_not),
+        CASE(no_room_is_taken_for_what_is_not_written_yet), CASE(a_store_that_is_open_is_busy),
         CASE(a_store_is_created_only_where_that_was_asked_for),
         CASE(a_creation_that_ended_half_way_is_completed),
         CASE(a_read_only_open_leaves_the_folder_as_it_was),
