@@ -58,7 +58,8 @@ as_postgres() {
 
 start_postgresql() {
     local pid programs cluster=$data/postgresql
-    programs=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
+    programs=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1) ||
+        programs= # there is no such folder
     [ -n "$programs" ] || { absent postgresql "postgresql is not installed"; return; }
     mkdir -p "$cluster" "$sockets/postgresql"
     chmod 711 "$sockets"
