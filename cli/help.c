@@ -119,7 +119,8 @@ static const char follow[] =
     "same state; other programs can open it with --read-only.  A line tells the LSN whenever the\n"
     "copy has caught up.  ^C ends it, and it goes on where it was when it is started again.\n"
     "Where the two differ it stops and names the LSN; where DIR's log begins later than the copy\n"
-    "ends, the copy is to be made anew (a cursor keeps the log).\n"
+    "ends, restore a new backup of DIR into an empty directory and follow into that; a cursor\n"
+    "keeps the log, so that it does not come to that.\n"
     "\n"
     "  --once                 end when there is no more\n";
 

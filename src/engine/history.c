@@ -64,13 +64,16 @@ static enum code not_retained(const struct base *oldest, struct error *error)
     char time[TIME_TEXT_BYTES];
     if (oldest->lsn == 0) {
         error_set(error, CODE_NOT_RETAINED, AREA_ENGINE, "AS OF: no earlier state is kept");
-        error_hint(error, "open the database with retain_log_ms, and it is from then on");
+        error_hint(error,
+                   "it is kept from when the database is opened with retain_log_ms (tidal DIR "
+                   "--retain-log 7d) on");
     } else {
         time_format(oldest->time_ms, time);
         error_set(error, CODE_NOT_RETAINED, AREA_ENGINE,
                   "AS OF reaches back to %s, LSN %" PRIu64 ": no earlier state is kept", time,
                   oldest->lsn);
-        error_hint(error, "ask for a later one, or open the database with a longer retain_log_ms");
+        error_hint(error, "ask for a later one, or open the database with a longer retain_log_ms "
+                          "(tidal DIR --retain-log 30d)");
     }
     return CODE_NOT_RETAINED;
 }

@@ -197,7 +197,8 @@ static enum code not_retained(uint64_t next_lsn, uint64_t oldest_lsn, struct err
     error_set(error, CODE_NOT_RETAINED, AREA_WAL,
               "LSN %" PRIu64 " is not in the log any more: it begins at %" PRIu64, next_lsn,
               oldest_lsn);
-    error_hint(error, "begin anew from a copy of the database that reaches as far");
+    error_hint(error,
+               "restore a new backup of the source into an empty directory, and follow into that");
     return CODE_NOT_RETAINED;
 }
 

@@ -75,6 +75,20 @@ a_copy_follows_while_the_database_is_in_use() {
     grep -q 'lsn 13' follow.out && [ "$(state copy)" = "$(state "$db")" ]
 }
 
+# The quick start's database has let go of its first LSNs.
+a_copy_too_late_to_begin_is_made_of_a_backup() {
+    local i
+    must sql "$schema PUT item 1 {}" || return
+    for i in 2 3 4; do must sql "PUT item $i {}" || return; done
+    run follow "$db" copy --once
+    [ "$code" -eq 1 ] && has err 'LSN 1 is not in the log any more: it begins at' &&
+        has err 'hint: restore a new backup of the source into an empty directory, and follow into' ||
+        return
+    must run backup "$db" kept && must run restore kept new && must sql 'PUT item 9 {}' || return
+    must run follow "$db" new --once || return
+    [ -n "$(state new)" ] && [ "$(state new)" = "$(state "$db")" ]
+}
+
 what_is_wrong_is_told() {
     run follow nothing copy
     fails 1 "tidal: there is no database in this directory

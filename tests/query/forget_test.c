@@ -181,6 +181,7 @@ static void history_forgets_by_the_deadline(struct test *t)
     CHECK_EQ(tidal_checkpoint(feed.db, &feed.error), TIDAL_OK);
     CHECK(is_in_no_file(&folder));
     CHECK_EQ(feed_refused(&feed, question), TIDAL_NOT_RETAINED);
+    CHECK(strstr(feed.error.hint, "(tidal DIR --retain-log "));
     CHECK_EQ(tidal_close(feed.db, &feed.error), TIDAL_OK);
     CHECK(is_in_no_file(&folder));
     retain_log_ms = 0;
