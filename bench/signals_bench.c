@@ -1,12 +1,15 @@
 /* Signals: the ledger alone and through the log, and the same work done by Redis and SQLite.
  *
- *   apply          processor time of an event in the ledger: 3 half-lives, 3 rings, a million
- * entities read5x1000     five features of 1,000 entities drawn evenly memory         bytes of a
- * live pair of entity and signal, with the directory ingest_durable events a second through the
- * log, durable by the thousand
+ *   apply           processor time of an event in the ledger: 3 half-lives, 3 rings, a million
+ *                   entities
+ *   read5x1000      five features of 1,000 entities drawn evenly
+ *   memory          bytes of a live pair of entity and signal, with the directory
+ *   ingest_durable  events a second through the log, durable by the thousand
+ *   trending100     the list of what trends, and of what is popular; what they cost an event
  *
  * Against peers ours and theirs take turns with the same events, fewer of them, as peers are slow;
  * what a server's process uses counts.  bench/signals.sh starts the server and runs this. */
+#include "signals/rising.h"
 #include "signals/system.h"
 
 #include "os/pages.h"
@@ -34,9 +37,10 @@ static const struct peer {
     const char *name;
     const struct signals_system *system; /* NULL: it was not there when this was built */
 } peers[] = {{"redis", REDIS}, {"sqlite", SQLITE}};
-enum { PEERS = sizeof peers / sizeof *peers, APPLY_BATCH = 128, CASES = 4 };
-static const char *const case_names[CASES] = {"apply", "read5x1000", "memory", "ingest_durable"};
-enum { CASE_APPLY, CASE_READ, CASE_MEMORY, CASE_INGEST };
+enum { PEERS = sizeof peers / sizeof *peers, APPLY_BATCH = 128, CASES = 5 };
+static const char *const case_names[CASES] = {"apply", "read5x1000", "memory", "ingest_durable",
+                                              "trending100"};
+enum { CASE_APPLY, CASE_READ, CASE_MEMORY, CASE_INGEST, CASE_TRENDING };
 
 struct world {
     struct memory memory;
@@ -159,12 +163,13 @@ struct scale {
     size_t peer_history, peer_burst; /* over a day */
     size_t queries;
     double ingest_seconds;
+    struct trending_scale trending;
 };
 
 struct peer_figures {
     void *system;
     struct world ours;
-    struct samples apply[2], read[2], memory[2]; /* ours, theirs */
+    struct samples apply[2], read[2], memory[2], top[2]; /* ours, theirs */
 };
 
 struct run {
@@ -176,8 +181,15 @@ struct run {
     struct event *events;
     struct samples apply, p50, p99, memory;
     struct ingest_figures ingest;
+    struct trending_bench *trending;
+    struct trending_figures trending_figures;
     struct peer_figures peers[PEERS];
 };
+
+static bool measures_ledger(const struct run *run)
+{
+    return run->cases[CASE_APPLY] || run->cases[CASE_READ] || run->cases[CASE_MEMORY];
+}
 
 static void fill(struct run *run)
 {
@@ -242,6 +254,29 @@ static void round_of_peer(struct run *run, const struct signals_system *system,
     samples_add(&figures->read[1], (peer_time(system, figures->system) - start) * 1e3);
 }
 
+/* They are given the keys, which ours finds by itself. */
+static void trending_round(struct run *run)
+{
+    static struct rank list[LISTED];
+    struct rank *ranks;
+    enum { READS = 100 };
+    trending_bench_round(run->trending, &run->trending_figures);
+    size_t count = trending_bench_ranks(run->trending, &ranks);
+    for (size_t i = 0; i < PEERS; i++) {
+        struct peer_figures *figures = &run->peers[i];
+        const struct signals_system *system = peers[i].system;
+        if (!figures->system) continue;
+        system->hold(figures->system, ranks, count);
+        samples_add(&figures->top[0], trending_bench_top_us(run->trending));
+        double start = peer_time(system, figures->system);
+        for (int j = 0; j < READS; j++)
+            must_hold(system->top(figures->system, list) >= (count < LISTED ? count : LISTED),
+                      "the peer's list is as long as ours, or holds what is over as well");
+        samples_add(&figures->top[1], (peer_time(system, figures->system) - start) / READS * 1e6);
+    }
+    free(ranks);
+}
+
 static void open_peers(struct run *run)
 {
     stream_init(&run->peer_stream, run->scale.entities, 2);
@@ -254,7 +289,7 @@ static void open_peers(struct run *run)
         world_init(&figures->ours);
     }
     stream_draw(&run->peer_stream, run->events, run->scale.peer_history);
-    for (size_t i = 0; i < PEERS; i++) {
+    for (size_t i = 0; i < PEERS && measures_ledger(run); i++) {
         struct peer_figures *figures = &run->peers[i];
         if (!figures->system) continue;
         double empty = peers[i].system->bytes(figures->system);
@@ -283,14 +318,35 @@ static void report_peers(struct run *run)
         struct peer_figures *figures = &run->peers[i];
         if (!figures->system) continue;
         const char *name = peers[i].name;
-        compare(run, &(struct comparison){"apply", name, "us/event", .target = 100},
-                figures->apply);
-        compare(run, &(struct comparison){"read5x1000", name, "ms", .target = 100}, figures->read);
-        compare(run, &(struct comparison){"memory", name, "bytes/pair", .target = i == 0 ? 2.5 : 0},
-                figures->memory);
+        if (measures_ledger(run)) {
+            compare(run, &(struct comparison){"apply", name, "us/event", .target = 100},
+                    figures->apply);
+            compare(run, &(struct comparison){"read5x1000", name, "ms", .target = 100},
+                    figures->read);
+            compare(run,
+                    &(struct comparison){"memory", name, "bytes/pair", .target = i == 0 ? 2.5 : 0},
+                    figures->memory);
+        }
+        if (run->cases[CASE_TRENDING])
+            compare(run, &(struct comparison){"trending100", name, "us", .target = 0},
+                    figures->top);
         peers[i].system->close(figures->system);
         world_release(&figures->ours);
     }
+}
+
+static void report_trending(struct run *run)
+{
+    struct trending_figures *figures = &run->trending_figures;
+    const struct benchmark *benchmark = run->benchmark;
+    benchmark_report(benchmark, "trending100 p50", "us", &figures->p50);
+    benchmark_report(benchmark, "trending100 p99", "us", &figures->p99);
+    benchmark_report(benchmark, "popular100", "us", &figures->popular);
+    benchmark_report(benchmark, "popular100 by scan", "us", &figures->scan);
+    benchmark_report(benchmark, "trending upkeep", "ns/event", &figures->trending_ns);
+    benchmark_report(benchmark, "popular upkeep", "ns/event", &figures->popular_ns);
+    benchmark_report(benchmark, "items that trend", "items", &figures->listed);
+    trending_bench_close(run->trending);
 }
 
 static void report(struct run *run)
@@ -304,6 +360,7 @@ static void report(struct run *run)
         world_release(&run->world);
     }
     report_peers(run);
+    if (run->cases[CASE_TRENDING]) report_trending(run);
     if (!run->cases[CASE_INGEST]) return;
     benchmark_compare(benchmark, &(struct comparison){.name = "ingest_durable",
                                                       .peer = "raw write+sync",
@@ -338,7 +395,8 @@ static void choose_cases(struct run *run, int argc, char **argv)
             if (strcmp(argv[i], case_names[j]) != 0) continue;
             run->cases[j] = known = true;
         }
-        must_hold(known, "a case is one of: apply, read5x1000, memory, ingest_durable");
+        must_hold(known,
+                  "a case is one of: apply, read5x1000, memory, ingest_durable, trending100");
     }
 }
 
@@ -349,23 +407,26 @@ int main(int argc, char **argv)
     benchmark_init(&benchmark, argc, argv);
     look_for_peers(&benchmark);
     run.benchmark = &benchmark;
-    run.scale = benchmark.tiny ? (struct scale){2000, 20000, 4000, 2000, 1000, 20, 0.05}
-                               : (struct scale){1000000, 20000000, 1000000, 400000, 20000, 500, 1};
+    run.scale =
+        benchmark.tiny
+            ? (struct scale){2000, 20000, 4000, 2000, 1000, 20, 0.05, {2000, 20000, 4000, 20}}
+            : (struct scale){1000000, 20000000, 1000000, 400000,
+                             20000,   500,      1,       {1000000, 4000000, 500000, 500}};
     choose_cases(&run, argc, argv);
     (void)mkdir(benchmark.directory, 0700);
     run.events = malloc(run.scale.burst * sizeof *run.events);
     must_hold(run.events != NULL, "memory");
-    bool ledger_cases = run.cases[CASE_APPLY] || run.cases[CASE_READ] || run.cases[CASE_MEMORY];
-    if (ledger_cases) {
-        fill(&run);
-        open_peers(&run);
-    }
+    bool ledger_cases = measures_ledger(&run);
+    if (ledger_cases) fill(&run);
+    if (ledger_cases || run.cases[CASE_TRENDING]) open_peers(&run);
+    if (run.cases[CASE_TRENDING]) run.trending = trending_bench_open(&run.scale.trending);
     char directory[4096];
     snprintf(directory, sizeof directory, "%s/ingest", benchmark.directory);
     for (size_t round = 0; round < benchmark.rounds; round++) {
         if (ledger_cases) round_of_ours(&run);
         for (size_t i = 0; ledger_cases && i < PEERS; i++)
             if (run.peers[i].system) round_of_peer(&run, peers[i].system, &run.peers[i]);
+        if (run.cases[CASE_TRENDING]) trending_round(&run);
         if (run.cases[CASE_INGEST]) ingest_round(directory, run.scale.ingest_seconds, &run.ingest);
     }
     report(&run);

@@ -142,6 +142,28 @@ static void redis_read(void *context, int64_t now_ms, const uint32_t *entities, 
     }
 }
 
+static void redis_hold(void *client, const struct rank *ranks, size_t count)
+{
+    for (size_t i = 0, waiting = 0; i < count; i++) {
+        redisAppendCommand(client, "ZADD held GT %.17g %u", ranks[i].key, ranks[i].entity);
+        if (++waiting < PIPELINE && i + 1 < count) continue;
+        take_replies(client, waiting);
+        waiting = 0;
+    }
+}
+
+static size_t redis_top(void *client, struct rank *out)
+{
+    redisReply *reply = redisCommand(client, "ZREVRANGE held 0 %d WITHSCORES", LISTED - 1);
+    must_reply(reply);
+    size_t count = reply->elements / 2;
+    for (size_t i = 0; i < count; i++)
+        out[i] = (struct rank){(uint32_t)strtoul(reply->element[2 * i]->str, NULL, 10),
+                               strtod(reply->element[2 * i + 1]->str, NULL)};
+    freeReplyObject(reply);
+    return count;
+}
+
 static void redis_close(void *client)
 {
     redisFree(client);
@@ -152,6 +174,8 @@ const struct signals_system signals_redis = {.name = "redis",
                                              .open = redis_open,
                                              .apply = redis_apply,
                                              .read = redis_read,
+                                             .hold = redis_hold,
+                                             .top = redis_top,
                                              .server_seconds = redis_seconds,
                                              .bytes = redis_bytes,
                                              .close = redis_close};

@@ -12,7 +12,7 @@ static const double origin_ms = 1700000000000.0;
 
 struct lite {
     sqlite3 *database;
-    sqlite3_stmt *count, *decay, *window, *score;
+    sqlite3_stmt *count, *decay, *window, *score, *hold, *top;
 };
 
 static void must_lite(struct lite *lite, int result)
@@ -53,6 +53,11 @@ static void *lite_open(const char *directory)
               "count INTEGER, PRIMARY KEY (entity, signal, hop, number)) WITHOUT ROWID");
     run(lite, "CREATE TABLE decay (entity INTEGER, signal INTEGER, score REAL, "
               "PRIMARY KEY (entity, signal)) WITHOUT ROWID");
+    run(lite, "CREATE TABLE held (entity INTEGER PRIMARY KEY, key REAL)");
+    run(lite, "CREATE INDEX held_key ON held (key DESC)");
+    lite->hold = prepare(lite, "INSERT INTO held VALUES (?, ?2) ON CONFLICT DO UPDATE SET key = ?2 "
+                               "WHERE key < ?2");
+    lite->top = prepare(lite, "SELECT entity, key FROM held ORDER BY key DESC LIMIT ?");
     lite->count = prepare(lite, "INSERT INTO bucket VALUES (?, ?, ?, ?, 1) "
                                 "ON CONFLICT DO UPDATE SET count = count + 1");
     lite->decay = prepare(lite, "INSERT INTO decay VALUES (?, ?, ?3) "
@@ -127,6 +132,30 @@ static void lite_read(void *context, int64_t now_ms, const uint32_t *entities, d
     }
 }
 
+static void lite_hold(void *context, const struct rank *ranks, size_t count)
+{
+    struct lite *lite = context;
+    run(lite, "BEGIN");
+    for (size_t i = 0; i < count; i++) {
+        must_lite(lite, sqlite3_bind_int64(lite->hold, 1, ranks[i].entity));
+        must_lite(lite, sqlite3_bind_double(lite->hold, 2, ranks[i].key));
+        step(lite, lite->hold);
+    }
+    run(lite, "COMMIT");
+}
+
+static size_t lite_top(void *context, struct rank *out)
+{
+    struct lite *lite = context;
+    size_t count = 0;
+    must_lite(lite, sqlite3_bind_int64(lite->top, 1, LISTED));
+    while (sqlite3_step(lite->top) == SQLITE_ROW)
+        out[count++] = (struct rank){(uint32_t)sqlite3_column_int64(lite->top, 0),
+                                     sqlite3_column_double(lite->top, 1)};
+    must_lite(lite, sqlite3_reset(lite->top));
+    return count;
+}
+
 static double lite_seconds(void *context)
 {
     (void)context;
@@ -150,6 +179,8 @@ static void lite_close(void *context)
     sqlite3_finalize(lite->decay);
     sqlite3_finalize(lite->window);
     sqlite3_finalize(lite->score);
+    sqlite3_finalize(lite->hold);
+    sqlite3_finalize(lite->top);
     must_hold(sqlite3_close(lite->database) == SQLITE_OK, "sqlite closes");
     free(lite);
 }
@@ -159,6 +190,8 @@ const struct signals_system signals_sqlite = {.name = "sqlite",
                                               .open = lite_open,
                                               .apply = lite_apply,
                                               .read = lite_read,
+                                              .hold = lite_hold,
+                                              .top = lite_top,
                                               .server_seconds = lite_seconds,
                                               .bytes = lite_bytes,
                                               .close = lite_close};

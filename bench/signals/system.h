@@ -31,6 +31,13 @@ struct stream {
 void stream_init(struct stream *stream, uint32_t entities, uint64_t seed);
 void stream_draw(struct stream *stream, struct event *events, size_t count);
 
+/* A key by which an entity is ranked, the higher the better. */
+struct rank {
+    uint32_t entity;
+    double key;
+};
+enum { LISTED = 100 };
+
 struct signals_system {
     const char *name;
     const char *(*missing)(void); /* NULL, or why it cannot be measured here */
@@ -39,6 +46,10 @@ struct signals_system {
     /* In the window of an hour: views; of a day: views, likes; of a week: views; and the decayed
      * views.  `values` has FEATURES times CANDIDATES places. */
     void (*read)(void *system, int64_t now_ms, const uint32_t *entities, double *values);
+    /* Holds the keys, each instead of a lower one; then the LISTED highest, best first: their
+     * number. */
+    void (*hold)(void *system, const struct rank *ranks, size_t count);
+    size_t (*top)(void *system, struct rank *out);
     double (*server_seconds)(void *system); /* of processor, outside this process */
     double (*bytes)(void *system);          /* held for what was applied */
     void (*close)(void *system);
