@@ -70,6 +70,8 @@ STATEMENTS = {
     "explain": "EXPLAIN RETRIEVE items FROM trending(view, 1h)",
     "record": "RETRIEVE items FOR USER 7 USING home LIMIT 5 RETURNING slate, id CONTEXT surface = "
               "'home' RECORD FEATURES",
+    "export": "EXPORT TRAINING FROM SLATES SINCE LSN $lsn WHERE profile = 'home' AND user = $u "
+              "LABEL like WITHIN 30m LIMIT 10",
     "cite": "SIGNAL impression ON item 7 BY USER 42 AT 5 KEY 'k' SLATE $s POSITION 3; "
             "SHOW SLATE 12",
     "show": "SHOW SCHEMA; SHOW STATUS; CHECKPOINT; -- a script",

@@ -9,6 +9,7 @@
 #include "query/result.h"
 
 struct tail;
+struct training_reader;
 
 struct tidal_db {
     struct database *database;
@@ -37,8 +38,9 @@ struct tidal_query {
     struct bound *bound; /* one a parameter, in the order of the statement's table */
 
     enum query_state state;
-    struct arena run;  /* of one run: the result, and what it was made with */
-    struct tail *tail; /* of a TAIL that is under way; NULL otherwise */
+    struct arena run;                 /* of one run: the result, and what it was made with */
+    struct tail *tail;                /* of a TAIL that is under way; NULL otherwise */
+    struct training_reader *training; /* of an EXPORT, likewise */
     struct result result;
     size_t row;           /* the current one */
     struct value *values; /* `bound`, as binding takes them; in `run` */

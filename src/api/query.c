@@ -3,7 +3,9 @@
 
 #include "engine/execute.h"
 #include "engine/tail.h"
+#include "engine/training.h"
 #include "query/tail.h"
+#include "query/training.h"
 
 #define STATEMENT_ARENA_BYTES ((size_t)64 << 20)
 #define RUN_ARENA_BYTES       ((size_t)4 << 30)
@@ -12,6 +14,7 @@ static void query_free(tidal_query *query)
 {
     struct memory *memory = database_memory(query->db->database);
     tail_close(query->tail);
+    training_reader_close(query->training);
     for (size_t i = 0; query->bound && i < query->statement.parameter_count; i++)
         memory_free(memory, query->bound[i].block, query->bound[i].block_bytes);
     arena_release(&query->run);
@@ -102,6 +105,10 @@ static enum code run(tidal_query *query, struct error *error)
         TRY(tail_open(query->db->database, &execution, &query->tail, error));
         return tail_next(query->tail, &query->result, error);
     }
+    if (query->statement.kind == STATEMENT_EXPORT) {
+        TRY(training_reader_open(query->db->database, &execution, &query->training, error));
+        return training_reader_next(query->training, &query->result, error);
+    }
     code = execute(query->db->database, &execution, &query->result, &query->duplicate, error);
 out:
     return code;
@@ -111,6 +118,17 @@ static enum code check_cancelled(tidal_query *query, struct error *error)
 {
     if (!atomic_load(&query->cancelled)) return CODE_OK;
     return error_set(error, CODE_CANCELLED, AREA_API, "the statement was cancelled");
+}
+
+/* Lets go of the log, as tail_end. */
+static void training_end(tidal_query *query)
+{
+    if (!query->training) return;
+    lsn read = query->result.lsn;
+    if (!training_result_init(&query->result, &query->run)) query->result = (struct result){0};
+    query->result.lsn = read;
+    training_reader_close(query->training);
+    query->training = NULL;
 }
 
 /* Lets go of the log; the LSN that was read up to, and the columns, are still told. */
@@ -137,14 +155,19 @@ static tidal_code step(tidal_query *query, tidal_error *error)
     } else if (++query->row == query->result.row_count && query->tail) {
         TRY(tail_next(query->tail, &query->result, &fault));
         query->row = 0;
+    } else if (query->row == query->result.row_count && query->training) {
+        TRY(training_reader_next(query->training, &query->result, &fault));
+        query->row = 0;
     }
     bool has_row = query->row < query->result.row_count;
     query->state = has_row ? QUERY_ROWS : QUERY_ENDED;
     if (!has_row) tail_end(query);
+    if (!has_row) training_end(query);
     return has_row ? TIDAL_ROW : TIDAL_DONE;
 out:
     query->state = QUERY_ENDED;
     tail_end(query);
+    training_end(query);
     if (code == CODE_CANCELLED) atomic_store(&query->cancelled, false);
     return give_error(code, &fault, error);
 }
@@ -160,6 +183,8 @@ void tidal_reset(tidal_query *query)
     query->state = QUERY_READY;
     tail_close(query->tail);
     query->tail = NULL;
+    training_reader_close(query->training);
+    query->training = NULL;
     query->result = (struct result){0};
     query->duplicate = false;
     arena_reset(&query->run);

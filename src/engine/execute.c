@@ -294,6 +294,8 @@ enum code execute(struct database *database, const struct execution *execution,
         return run_question(database, execution, result, error);
     case STATEMENT_TAIL: /* see engine/tail.h */
         return error_set(error, CODE_MISUSE, AREA_ENGINE, "TAIL is read row by row");
+    case STATEMENT_EXPORT: /* see engine/training.h */
+        return error_set(error, CODE_MISUSE, AREA_ENGINE, "EXPORT is read row by row");
     default:
         return run_write(database, execution, result, duplicate, error);
     }

@@ -1,9 +1,9 @@
 #include "engine/record.h"
 
 #include "engine/internal.h"
-#include "entities/entities.h"
 #include "query/change_json.h"
 #include "query/record.h"
+#include "query/training.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -34,14 +34,6 @@ enum code record_write(struct database *database, const struct execution *execut
         error_at(error, execution->statement->retrieve.record_position);
 out:
     return code;
-}
-
-bool record_user_gone(const struct view *view, const struct slate_change *slate, int64_t time_ms)
-{
-    if (!slate->has_user) return false;
-    ordinal user = entities_find_reference(view->entities, &slate->user);
-    return user == ORDINAL_NONE || !entities_live(view->entities, ENTITY_USER, user) ||
-           entities_created_ms(view->entities, ENTITY_USER, user) > time_ms;
 }
 
 static enum code no_slate(const struct operand *operand, lsn wanted, const char *why,
@@ -89,7 +81,7 @@ static enum code show_entry(struct database *database, const struct execution *e
         return no_slate(operand, entry->lsn, why, error);
     }
     TRY(database_read_begin(database, &view, error));
-    bool gone = record_user_gone(&view, change.slate, entry->time_ms);
+    bool gone = slate_user_gone(&view, change.slate, entry->time_ms);
     result->lsn = view.lsn;
     database_read_end(database);
     if (gone) return no_slate(operand, entry->lsn, "its user is gone", error);

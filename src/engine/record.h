@@ -13,8 +13,5 @@ MUST_USE enum code record_write(struct database *database, const struct executio
  * has that number, or it was served to a user who is gone since. */
 MUST_USE enum code record_show(struct database *database, const struct execution *execution,
                                struct result *result, struct error *error);
-/* Was the slate, logged at `time_ms`, of a user who was deleted or forgotten since?  One who came
- * back is a stranger to it. */
-bool record_user_gone(const struct view *view, const struct slate_change *slate, int64_t time_ms);
 
 #endif

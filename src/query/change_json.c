@@ -282,6 +282,17 @@ static void put_part(struct buffer *out, const struct change *change, const stru
     }
 }
 
+/* Counts in digits. */
+static void put_feature(struct buffer *out, double number)
+{
+    bool is_count = number >= 0 && number < 1e15 && (double)(int64_t)number == number;
+    if (is_count) {
+        buffer_printf(out, "%" PRId64, (int64_t)number);
+    } else {
+        put_double(out, number);
+    }
+}
+
 void features_to_json(const struct slate_change *slate, const struct served_item *item,
                       struct buffer *out)
 {
@@ -293,7 +304,7 @@ void features_to_json(const struct slate_change *slate, const struct served_item
         if (item->missing >> i & 1) {
             put_text(out, "null");
         } else {
-            put_double(out, item->features[i]);
+            put_feature(out, item->features[i]);
         }
     }
     put_text(out, "}");

@@ -1,5 +1,6 @@
 #include "query/check.h"
 
+#include "query/training.h"
 #include "schema/expression_check.h"
 #include "schema/names.h"
 
@@ -209,6 +210,8 @@ enum code statement_check(const struct statement *statement, const struct schema
         if (schema_find_relation(schema, name->text)) return CODE_OK;
         return unknown_relation(schema, name, error);
     }
+    case STATEMENT_EXPORT:
+        return training_check(&statement->export, schema, error);
     case STATEMENT_TRANSACTION:
         return check_transaction(statement, schema, arena, error);
     case STATEMENT_RETRIEVE:

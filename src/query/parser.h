@@ -89,7 +89,9 @@ MUST_USE enum code parse_trust(struct parser *parser, struct signal_definition *
 
 /* parse_tail.c: after TAIL. */
 MUST_USE enum code parse_tail(struct parser *parser, struct tail_statement *tail);
-/* After DEFINE CURSOR, ADVANCE CURSOR, DROP CURSOR. */
+/* parse_export.c: after EXPORT. */
+MUST_USE enum code parse_export(struct parser *parser, struct export_statement *statement);
+/* parse_tail.c: after DEFINE CURSOR, ADVANCE CURSOR, DROP CURSOR. */
 MUST_USE enum code parse_cursor(struct parser *parser, enum cursor_action action,
                                 struct cursor_statement *cursor);
 

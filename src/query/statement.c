@@ -441,6 +441,7 @@ static const struct {
     {"retrieve", STATEMENT_RETRIEVE}, {"why", STATEMENT_WHY_NOT},
     {"show", STATEMENT_SHOW},         {"checkpoint", STATEMENT_CHECKPOINT},
     {"forget", STATEMENT_FORGET},     {"tail", STATEMENT_TAIL},
+    {"export", STATEMENT_EXPORT},
 };
 
 static enum code parse_kind(struct parser *parser, uint64_t start, struct statement *statement)
@@ -472,6 +473,8 @@ static enum code parse_kind(struct parser *parser, uint64_t start, struct statem
         return parse_show(parser, statement);
     case STATEMENT_TAIL:
         return parse_tail(parser, &statement->tail);
+    case STATEMENT_EXPORT:
+        return parse_export(parser, &statement->export);
     case STATEMENT_CURSOR: /* only by its words */
     case STATEMENT_CHECKPOINT:
         break;
@@ -481,9 +484,10 @@ static enum code parse_kind(struct parser *parser, uint64_t start, struct statem
 
 static enum code no_statement(struct parser *parser)
 {
-    static const char *const words[] = {
-        "DEFINE",   "PUT",     "PATCH",       "DELETE", "SIGNAL", "RETRACT", "RELATE",  "UNRELATE",
-        "RETRIEVE", "EXPLAIN", "TRANSACTION", "SHOW",   "TAIL",   "FORGET",  "ADVANCE", "DROP"};
+    static const char *const words[] = {"DEFINE",      "PUT",    "PATCH",    "DELETE",   "SIGNAL",
+                                        "RETRACT",     "RELATE", "UNRELATE", "RETRIEVE", "EXPLAIN",
+                                        "TRANSACTION", "SHOW",   "TAIL",     "FORGET",   "ADVANCE",
+                                        "DROP",        "EXPORT"};
     enum code code = parser_expected(
         parser, "a statement (DEFINE, PUT, SIGNAL, RELATE, RETRIEVE, EXPLAIN, WHY NOT, SHOW, ...)");
     if (parser->token.kind == TOKEN_WORD)

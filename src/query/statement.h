@@ -30,7 +30,8 @@ enum statement_kind {
     STATEMENT_SHOW,
     STATEMENT_CHECKPOINT,
     STATEMENT_TAIL,
-    STATEMENT_CURSOR /* DEFINE CURSOR, ADVANCE CURSOR, DROP CURSOR */
+    STATEMENT_CURSOR, /* DEFINE CURSOR, ADVANCE CURSOR, DROP CURSOR */
+    STATEMENT_EXPORT  /* EXPORT TRAINING */
 };
 
 /* A place where a literal or a parameter may stand. */
@@ -157,6 +158,16 @@ struct cursor_statement {
     struct operand lsn; /* of a DEFINE: not given: from the next write on */
 };
 
+/* EXPORT TRAINING FROM SLATES SINCE LSN 12 WHERE profile = 'home' LABEL like WITHIN 30m */
+struct export_statement {
+    struct operand since;
+    bool since_lsn; /* SINCE LSN: not a time */
+    struct operand profile, surface, user;
+    struct name label;
+    struct duration within;
+    struct operand limit; /* of rows */
+};
+
 enum show_kind {
     SHOW_SCHEMA,
     SHOW_FIELDS,
@@ -188,6 +199,7 @@ struct statement {
         struct retrieve_statement retrieve; /* RETRIEVE, WHY NOT */
         struct tail_statement tail;
         struct cursor_statement cursor;
+        struct export_statement export;
         struct {
             enum show_kind show;
             struct operand show_slate; /* SHOW SLATE 1234 */
