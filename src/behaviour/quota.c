@@ -159,8 +159,8 @@ static unsigned weigh(const struct quota *quota, unsigned weight,
 /* Does it add something that is to be weighed? */
 static bool is_weighed(const struct resolved_change *change)
 {
-    return change->effective && !change->change->signal.retract && change->other != ORDINAL_NONE &&
-           signal_of(change)->is_limited;
+    return signal_of(change)->is_limited && change->effective && !change->change->signal.retract &&
+           change->other != ORDINAL_NONE;
 }
 
 void quota_resolve(const struct quota *quota, unsigned trust, struct resolved_change *change)

@@ -323,6 +323,31 @@ static void what_is_taken_back_is_what_it_weighed_whatever_the_trust_is_now(stru
     world_release(&world);
 }
 
+/* Another value of a state is another event, and takes a place of its own. */
+static void another_value_beyond_the_cap_takes_the_old_one_and_adds_nothing(struct test *t)
+{
+    struct world world;
+    CHECK(world_init(&world));
+    int64_t time_ms = START - START % HOUR;
+    world.value = -3 * ONE;
+    CHECK(weighs(&world, event(1, 2, RATED, time_ms), 256));
+    world.value = 5 * ONE;
+    CHECK(weighs(&world, event(1, 2, RATED, time_ms + 1), 256));
+    CHECK_EQ(world.last.contributions[0].value * world.last.contributions[0].sign, 3 * ONE);
+    CHECK(contributed(&world, 2, time_ms + 1, 5 * ONE));
+    world.value = 4 * ONE;
+    CHECK(weighs(&world, event(1, 2, RATED, time_ms + 2), 0));
+    CHECK(contributed(&world, 1, time_ms + 1, -5 * ONE));
+    struct behaviour_state state;
+    CHECK(behaviour_state(world.behaviour, 1, ENTITY_ITEM, 2, RATED, &state));
+    CHECK(state.present && state.value == 4 * ONE && state.weight == 0);
+    world.value = 2 * ONE;
+    CHECK(weighs(&world, event(1, 2, RATED, time_ms + HOUR), 256)); /* the next hour's */
+    CHECK(contributed(&world, 1, time_ms + HOUR, 2 * ONE));
+    CHECK_EQ(quota_capped(world.quota, RATED), 1);
+    world_release(&world);
+}
+
 /* Which of them count is the log's to decide, how many is not. */
 static void as_many_count_in_any_order_of_events_in_time(struct test *t)
 {
@@ -599,6 +624,7 @@ int main(int argc, char **argv)
                CASE(the_weights_of_many_grow_as_a_logarithm),
                CASE(trust_is_a_number_from_0_to_1_and_1_if_missing),
                CASE(what_is_taken_back_is_what_it_weighed_whatever_the_trust_is_now),
+               CASE(another_value_beyond_the_cap_takes_the_old_one_and_adds_nothing),
                CASE(as_many_count_in_any_order_of_events_in_time),
                CASE(who_says_too_much_has_no_counters_left_until_a_period_is_over),
                CASE(a_users_row_depends_on_what_the_user_said_alone),

@@ -17,7 +17,7 @@
 #define HOUR  INT64_C(3600000)
 
 /* Signals 0 and 1 are built in. */
-enum { VIEW = 2, PLAY, LIKE, STAR, POKE, TRUSTED, FREE, WORLD_SIGNALS };
+enum { VIEW = 2, PLAY, LIKE, STAR, POKE, TRUSTED, RATED, FREE, WORLD_SIGNALS };
 enum { WORLD_USERS = 8, WORLD_SUBJECTS = 30, EVENTS_MAXIMUM = 20000 };
 
 struct said {
@@ -37,6 +37,7 @@ struct world {
     struct quota *quota;
     struct error error;
     int64_t watermark_ms;
+    int64_t value;               /* of what is said; ONE unless a test has set another */
     struct resolved_change last; /* as it was resolved */
 };
 
@@ -82,6 +83,9 @@ static inline void world_schema(struct world *world)
     world->signals[STAR].trusts = true;
     world->signals[POKE].kind = ENTITY_USER;
     limit(&world->signals[POKE], QUOTA_SUBJECT, HOUR, 2);
+    world->signals[RATED].unique_per_user = true;
+    world->signals[RATED].values = SIGNAL_VALUE_SUM;
+    limit(&world->signals[RATED], QUOTA_USER, HOUR, 2);
     world->signals[TRUSTED].trusts = true;
     world->signals[TRUSTED].is_limited = world->signals[TRUSTED].is_weighted = true;
     world->schema.signals = world->signals;
@@ -111,6 +115,7 @@ static inline bool world_init(struct world *world)
     memory_init(&world->memory, 0);
     world_schema(world);
     world->watermark_ms = INT64_MIN;
+    world->value = ONE;
     return world_create(world) == CODE_OK;
 }
 
@@ -133,7 +138,7 @@ static inline enum code world_say(struct world *world, const struct said *said)
     struct change change = {.kind = CHANGE_SIGNAL,
                             .signal = {.signal = said->signal,
                                        .has_user = said->user != ORDINAL_NONE,
-                                       .value = ONE,
+                                       .value = world->value,
                                        .has_time = true,
                                        .time_ms = said->time_ms,
                                        .retract = said->retract}};
