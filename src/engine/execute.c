@@ -2,6 +2,7 @@
 
 #include "behaviour/behaviour.h"
 #include "behaviour/exposure.h"
+#include "behaviour/quota.h"
 #include "behaviour/served.h"
 #include "engine/internal.h"
 #include "engine/record.h"
@@ -251,6 +252,7 @@ static enum code show_size(struct database *database, const struct execution *ex
                          : i == FOLD_LEDGER       ? ledger_record_count(view.ledger)
                          : i == FOLD_SERVED       ? served_count(view.served)
                          : i == FOLD_BEHAVIOUR    ? behaviour_pair_count(view.behaviour)
+                         : i == FOLD_QUOTA        ? quota_counter_count(view.quota)
                          : i == FOLD_EXPOSURE     ? exposure_block_count(view.exposure)
                          : i == FOLD_COENGAGEMENT ? coengagement_count(view.coengagement)
                                                   : 0;
