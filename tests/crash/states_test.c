@@ -43,7 +43,7 @@ enum {
     CHECK_LIFE = 20, /* the clock of who opens a crash state */
     PROCESSES = 2,
     DEFAULT_STATES = WORKLOAD_SANITIZED ? 100 : 500,
-    MUTANT_RUNS = 8, /* each of other threads: not every run shows every fault */
+    MUTANT_RUNS = 50, /* at most, each of other threads: not every run shows every fault */
     MUTANT_STATES = 100,
     BASES = 10,
     FRESH_EVENT = 900000 /* a number that no recorded process sent */
