@@ -15,7 +15,7 @@ if [ $# -eq 0 ]; then
 fi
 cores=$(nproc)
 [ "$cores" -le $# ] || cores=$#
-each=$((seconds * cores / $#))
+each=$((seconds / (($# + cores - 1) / cores))) # so many follow each other on a core
 scripts/build.sh fuzz "${@/#/fuzz_}" >build/fuzz-build.log 2>&1 || {
     cat build/fuzz-build.log
     echo "0 passed, 1 failed"
