@@ -44,6 +44,8 @@ STATEMENTS = {
                      "POSITIVE FROM 4 NEGATIVE BELOW 2",
     "define_signal_quotas": "DEFINE SIGNAL play ON item CAP 3 PER USER PER item PER 1h, 200 PER "
                             "USER PER 24h SUBLINEAR PER 24h TRUST user.trust",
+    "define_distinct": "DEFINE SIGNAL play ON item WINDOWS 24h DISTINCT USERS 30d",
+    "define_totals": "DEFINE SIGNAL play ON item HALF LIFE 7d TOTALS PER category, creator",
     "define_relation": "DEFINE RELATION mutes FROM user TO creator EXCLUDING",
     "define_context": "DEFINE CONTEXT hour INTEGER",
     "define_exposure": "DEFINE EXPOSURE ON item.creator HALF LIFE 6h;",
@@ -94,6 +96,11 @@ QUESTIONS = {
                "- sum(vote, 24h) + mean(vote, 24h) + velocity(view, 24h) LIMIT 40",
     "ratio": "RETRIEVE items FROM newest(30) SCORE ratio(like, view, prior 20 MEAN 0.1) TIMES "
              "saturate(count(view), 3)",
+    "unique": "RETRIEVE items FROM all SCORE unique(view, 30m) / max(count(view, 7d), 1) WHERE "
+              "unique(view, 7d) >= 1",
+    "prior": "RETRIEVE items FROM all SCORE ratio(like, view, 24h, prior 20 FROM item.genre) + "
+             "wilson(view, vote, 24h, 1.96) + thompson(like, view, 24h, 7, prior 5 FROM creator) + "
+             "mean(vote, 24h, prior 3 FROM item.tags) + effective(view, 24h)",
     "user": "RETRIEVE items FOR USER 1 FROM related(user follows creator, 20), newest(20) SCORE "
             "affinity(user, item.genre) + 0.5 * related(user follows creator) - if(seen(7d), 1, 0)",
     "personal": "RETRIEVE items FOR USER 1 FROM all SCORE "
@@ -263,6 +270,31 @@ EXPOSURE = bytes([1, 2]) + struct.pack("<Q", 2) + signed(1700000000000) + signed
 EDGE = bytes([1]) + struct.pack("<f", 0.5) + signed(1700000000000)
 
 
+GROUP = bytes([1]) + signed(1700000000000) + signed(3) + signed(3 << 16) + bytes([2]) + \
+    varint(HOUR) + bytes([13]) + signed(1 << 40) + varint(7 * DAY) + bytes([2]) + signed(1 << 30)
+
+
+def unique_row(users, registers=None):
+    """Users: (time, hash), ascending; registers: of each, (time, rank)."""
+    out, before = bytes([1, len(users)]), None
+    for time, number in users:
+        out += signed(time) if before is None else varint(time - before)
+        out += struct.pack("<Q", number)
+        before = time
+    for marks in registers or []:
+        out += bytes([len(marks)])
+        out += b"".join(varint(before - time) + bytes([rank]) for time, rank in marks)
+    return out
+
+
+def crowd():
+    """64 users of a register of their own each, and older ones who are marks alone."""
+    users = [(1700000000000 + i, i << 56 | 1 << 55 >> i % 20) for i in range(64)]
+    registers = [[(time, 1 + number % 64 % 20)] for number, (time, _) in enumerate(users)]
+    registers += [[(1699999000000, 9), (1699999500000, 3)]] + [[] for _ in range(191)]
+    return unique_row(users, registers)
+
+
 def edge_suffix(relation, to):
     return struct.pack(">HQ", relation, to)
 
@@ -336,6 +368,16 @@ ROWS = {
     "ledger_extremes": b"\x01" + row(0, 1, b"\x00\x03", ledger_row(
         [(HOUR, 0, -2**126), (7 * DAY, 60, 2**126)], [(DAY, 30 * DAY, [(19674, 1), (1, -1)])],
         True)),
+    "unique": b"\x30" + row(0, 1, b"\x00\x02", unique_row([(1700000000000, 5), (1700000000000, 9),
+                                                            (1700000000007, 1)]))
+              + row(0, 2, b"\x00\x02", crowd()),
+    "unique_same_user": b"\x30" + row(0, 1, b"\x00\x02", unique_row([(1700000000000, 5),
+                                                                      (1700000000001, 5)])),
+    "unique_without_sketch": b"\x30" + row(0, 1, b"\x00\x02", unique_row([
+        (1700000000000 + i, i) for i in range(64)])),
+    "groups": b"\x50" + row(0, 0, struct.pack(">HHQ", 2, 1, 5), GROUP)
+              + row(0, 0, struct.pack(">HHQ", 2, 7, 2**64 - 1), GROUP),
+    "groups_by_no_field": b"\x50" + row(0, 0, struct.pack(">HHQ", 2, 3, 5), GROUP),
     "edges": b"\x02" + row(1, 1, edge_suffix(0, 2), EDGE) + row(1, 1, edge_suffix(1, 3), EDGE)
              + row(1, 2, edge_suffix(2, 1), EDGE),
     "edges_unknown": b"\x02" + row(1, 1, edge_suffix(9, 2), EDGE),

@@ -47,9 +47,12 @@ static void fill(tidal_db *db)
         "DEFINE EXPOSURE ON item.creator HALF LIFE 6h",
         "DEFINE EXPOSURE ON item.tags HALF LIFE 1h",
         "DEFINE EMBEDDING look ON item DIMENSIONS 2 METRIC cosine",
-        "DEFINE SIGNAL view ON item HALF LIFE 1h, 24h WINDOWS 1h, 24h, 7d VELOCITY 1h, 24h",
-        "DEFINE SIGNAL like ON item HALF LIFE 7d WINDOWS 24h UNIQUE PER USER POSITIVE",
-        "DEFINE SIGNAL vote ON item HALF LIFE 7d WINDOWS 24h VALUE MIN MAX POSITIVE FROM 3",
+        "DEFINE SIGNAL view ON item HALF LIFE 1h, 12h, 24h WINDOWS 1h, 24h, 7d VELOCITY 1h, 24h "
+        "DISTINCT USERS 7d TOTALS PER genre, creator, tags",
+        "DEFINE SIGNAL like ON item HALF LIFE 7d WINDOWS 24h UNIQUE PER USER POSITIVE TOTALS PER "
+        "genre, creator, tags",
+        "DEFINE SIGNAL vote ON item HALF LIFE 7d WINDOWS 24h VALUE MIN MAX POSITIVE FROM 3 "
+        "TOTALS PER tags",
         "DEFINE RELATION follows FROM user TO creator",
         "DEFINE RELATION blocks FROM user TO creator EXCLUDING",
         "DEFINE CONTEXT device KEYWORD",

@@ -1,9 +1,9 @@
 /* Any rows of a store, loaded into one of the folds: an error, or a fold whose invariants hold,
  * also after changes, and whose checkpoint loads again.
  *
- *   input   fold u8 (bits 0 and 1, or quotas if bit 4 is set, exposure if bit 5 is, what trends if
- *           bit 6 is, co-engagement if bit 7 is; and, of entities, how many rows are lost: bits 2
- *           and 3), then rows
+ *   input   fold u8 (bits 0 and 1; or bits 4 to 7: 1 quotas, 2 exposure, 4 what trends,
+ *           8 co-engagement, 3 distinct users, 5 groups; and, of entities, how many rows are
+ *           lost: bits 2 and 3), then rows
  *   row     keyspace u8, id u8, suffix bytes u8, suffix, row bytes u16, row */
 #include "behaviour/coengagement.h"
 #include "behaviour/exposure.h"
@@ -12,7 +12,9 @@
 #include "fuzz/fuzz.h"
 #include "fuzz/world.h"
 #include "relations/edges.h"
+#include "signals/groups.h"
 #include "signals/trending.h"
+#include "signals/unique.h"
 #include "unit/signals/fold_rows.h"
 
 #define TIME_MS     INT64_C(1700000000000)
@@ -26,7 +28,19 @@ enum {
     TRENDING_BIT = 64,
     COENGAGEMENT_BIT = 128
 };
-enum { ENTITIES, LEDGER, EDGES, BEHAVIOUR, QUOTAS, EXPOSURE, TRENDING, COENGAGEMENT, FOLDS };
+enum {
+    ENTITIES,
+    LEDGER,
+    EDGES,
+    BEHAVIOUR,
+    QUOTAS,
+    EXPOSURE,
+    TRENDING,
+    COENGAGEMENT,
+    UNIQUE,
+    GROUPS,
+    FOLDS
+};
 
 struct world {
     struct memory memory;
@@ -77,6 +91,8 @@ static enum code make_fold(struct world *world)
     struct edges *edges;
     struct exposure *exposure;
     struct coengagement *coengagement;
+    struct unique *unique;
+    struct groups *groups;
     switch (world->which) {
     case ENTITIES:
         return entities_create(&world->memory, &world->fold, &entities, &world->error);
@@ -87,6 +103,10 @@ static enum code make_fold(struct world *world)
     case QUOTAS:
         return quota_create(&world->memory, ordinal_of, NULL, &world->fold, &world->quota,
                             &world->error);
+    case UNIQUE:
+        return unique_create(&world->memory, &ids, &world->fold, &unique, &world->error);
+    case GROUPS:
+        return groups_create(&world->memory, &world->fold, &groups, &world->error);
     case EXPOSURE:
         return exposure_create(&world->memory, ordinal_of, NULL, &world->fold, &exposure,
                                &world->error);
@@ -115,22 +135,40 @@ static void put_counts(struct world *world, const uint32_t counts[ENTITY_KIND_CO
     }
 }
 
+/* Its key is the database's own. */
+static void put_group(struct world *world, struct slice suffix, struct slice row)
+{
+    uint8_t key[sizeof KEY_GROUP_PREFIX + SUFFIX_MAXIMUM];
+    struct slice prefix = KEY_TEXT(KEY_GROUP_PREFIX);
+    memcpy(key, prefix.data, prefix.bytes);
+    if (suffix.bytes > 0) memcpy(key + prefix.bytes, suffix.data, suffix.bytes);
+    FUZZ_CHECK(store_put(world->store, KEYSPACE_DATABASE,
+                         slice_of(key, prefix.bytes + suffix.bytes), row,
+                         &world->error) == CODE_OK);
+}
+
 static void put_rows(struct world *world, struct cursor *cursor, uint32_t lost)
 {
     uint32_t counts[ENTITY_KIND_COUNT] = {lost};
-    static const enum key_tag tags[FOLDS] = {TAG_ENTITY, TAG_LEDGER,   TAG_EDGE,  TAG_BEHAVIOUR,
-                                             TAG_QUOTA,  TAG_EXPOSURE, TAG_TREND, TAG_COENGAGEMENT};
+    static const enum key_tag tags[FOLDS] = {TAG_ENTITY,    TAG_LEDGER,       TAG_EDGE,
+                                             TAG_BEHAVIOUR, TAG_QUOTA,        TAG_EXPOSURE,
+                                             TAG_TREND,     TAG_COENGAGEMENT, TAG_UNIQUE};
     while (cursor_left(cursor) > 0) {
         enum keyspace keyspace = (enum keyspace)(cursor_u8(cursor) % ENTITY_KIND_COUNT);
         bool is_total = world->which == QUOTAS && keyspace == KEYSPACE_ITEMS;
         if (world->which >= BEHAVIOUR) keyspace = KEYSPACE_USERS; /* nobody looks elsewhere */
-        if (world->which == TRENDING || world->which == COENGAGEMENT) keyspace = KEYSPACE_ITEMS;
+        if (world->which == TRENDING || world->which == COENGAGEMENT || world->which == UNIQUE)
+            keyspace = KEYSPACE_ITEMS;
         uint64_t id = cursor_u8(cursor);
         struct slice suffix = cursor_bytes(cursor, cursor_u8(cursor) % (SUFFIX_MAXIMUM + 1));
         size_t bytes = cursor_u16(cursor);
         if (bytes > cursor_left(cursor)) bytes = cursor_left(cursor);
         struct slice row = cursor_bytes(cursor, bytes);
         if (cursor->failed) break;
+        if (world->which == GROUPS) {
+            put_group(world, suffix, row);
+            continue;
+        }
         struct key key = key_build(id, tags[world->which], suffix);
         enum code code =
             is_total ? store_put(world->store, KEYSPACE_DATABASE, KEY_CAPPED, row, &world->error)
@@ -167,6 +205,10 @@ static bool load(struct world *world)
 
 static void apply(struct world *world, const struct change *change, ordinal subject, ordinal other)
 {
+    const struct signal *signal =
+        &world->schema->signals[change->kind == CHANGE_SIGNAL ? change->signal.signal : 0];
+    const struct group_key keys[LIMIT_GROUP_FIELDS] = {{signal->group_fields[0], 1},
+                                                       {signal->group_fields[1], 2}};
     static const struct topic topics[] = {{7, 2}, {7, 40}}; /* of field `creator` */
     static const struct partner partners[] = {{2, 2}, {150, 150}};
     struct resolved_change resolved = {.lsn = 1,
@@ -181,6 +223,8 @@ static void apply(struct world *world, const struct change *change, ordinal subj
                                        .time_ms = TIME_MS,
                                        .effective = true,
                                        .contributions = {{TIME_MS, SIGNAL_VALUE_ONE, 1}},
+                                       .groups = keys,
+                                       .group_count = signal->group_count,
                                        .contribution_count = 1,
                                        .weight = EVENT_WEIGHT_ONE,
                                        .topics = topics,
@@ -276,7 +320,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     FUZZ_CHECK(memory_store_open(&world.memory, &world.store, &world.error) == CODE_OK);
     cursor_init(&cursor, slice_of(data, bytes));
     uint8_t first = cursor_u8(&cursor);
-    world.which = first & QUOTAS_BIT         ? QUOTAS
+    world.which = first / 16 == 3            ? UNIQUE
+                  : first / 16 == 5          ? GROUPS
+                  : first & QUOTAS_BIT       ? QUOTAS
                   : first & EXPOSURE_BIT     ? EXPOSURE
                   : first & TRENDING_BIT     ? TRENDING
                   : first & COENGAGEMENT_BIT ? COENGAGEMENT

@@ -248,6 +248,8 @@ enum code database_read_begin(struct database *database, struct view *view, stru
                           .ledger = database->ledger,
                           .trending = database->trending,
                           .popular = database->popular,
+                          .unique = database->unique,
+                          .groups = database->groups,
                           .edges = database->edges,
                           .behaviour = database->behaviour,
                           .quota = database->quota,

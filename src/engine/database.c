@@ -11,9 +11,11 @@
 #include "os/pages.h"
 #include "os/simulated.h"
 #include "relations/edges.h"
+#include "signals/groups.h"
 #include "signals/ledger.h"
 #include "signals/popular.h"
 #include "signals/trending.h"
+#include "signals/unique.h"
 #include "storage/memory_store.h"
 #include "storage/rocksdb_store.h"
 
@@ -56,6 +58,8 @@ static enum code create_folds(struct database *database, struct error *error)
     struct index_source source = {database->ledger, ids, codes_of};
     TRY(trending_create(memory, &source, &folds[FOLD_TRENDING], &database->trending, error));
     TRY(popular_create(memory, &source, &folds[FOLD_POPULAR], &database->popular, error));
+    TRY(unique_create(memory, &ids, &folds[FOLD_UNIQUE], &database->unique, error));
+    TRY(groups_create(memory, &folds[FOLD_GROUPS], &database->groups, error));
     TRY(edges_create(memory, ordinal_of, database, &folds[FOLD_EDGES], &database->edges, error));
     TRY(behaviour_create(memory, ordinal_of, database, &folds[FOLD_BEHAVIOUR], &database->behaviour,
                          error));

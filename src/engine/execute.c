@@ -8,7 +8,9 @@
 #include "engine/record.h"
 #include "query/check.h"
 #include "query/retrieve.h"
+#include "signals/groups.h"
 #include "signals/ledger.h"
+#include "signals/unique.h"
 
 /* What a FORGET answers: by when nothing is left. */
 static enum code tell_deadline(struct database *database, const struct execution *execution,
@@ -232,6 +234,22 @@ static bool add_size(struct result *result, const char *what, struct slice name,
     return true;
 }
 
+/* What is kept of a signal beside its ledger. */
+static bool add_sizes_beside(struct result *result, const struct view *view,
+                             const struct signal *signal)
+{
+    bool ok = true;
+    if (signal->distinct_ms > 0) {
+        struct ledger_size size = unique_signal_size(view->unique, signal->id);
+        ok = add_size(result, "distinct", signal->name, size.pairs, size.bytes);
+    }
+    if (ok && signal->group_count > 0) {
+        struct groups_size size = groups_signal_size(view->groups, signal->id);
+        ok = add_size(result, "totals", signal->name, size.count, size.bytes);
+    }
+    return ok;
+}
+
 /* What each fold and each signal takes of memory. */
 static enum code show_size(struct database *database, const struct execution *execution,
                            struct result *result, struct error *error)
@@ -262,6 +280,7 @@ static enum code show_size(struct database *database, const struct execution *ex
     for (size_t i = 0; ok && i < view.schema->signal_count; i++) {
         struct ledger_size size = ledger_signal_size(view.ledger, (signal_id)i);
         ok = add_size(result, "signal", view.schema->signals[i].name, size.pairs, size.bytes);
+        ok = ok && add_sizes_beside(result, &view, &view.schema->signals[i]);
     }
     result->lsn = view.lsn;
     database_read_end(database);

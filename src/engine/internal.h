@@ -28,6 +28,8 @@ enum fold_index {
     FOLD_LEDGER,
     FOLD_TRENDING,
     FOLD_POPULAR,
+    FOLD_UNIQUE,
+    FOLD_GROUPS,
     FOLD_EDGES,
     FOLD_BEHAVIOUR,
     FOLD_QUOTA,
@@ -108,6 +110,8 @@ struct database {
     struct ledger *ledger;
     struct trending *trending;
     struct popular *popular;
+    struct unique *unique;
+    struct groups *groups;
     struct edges *edges;
     struct behaviour *behaviour;
     struct quota *quota;
@@ -191,6 +195,10 @@ size_t apply_need_bytes(struct slice payload);
  * nothing to apply (an item that is gone, say).  Fails only for want of memory or at a limit. */
 enum code resolve_change(struct database *database, const struct change *change,
                          struct resolved_change *resolved, bool *skip, struct error *error);
+
+/* resolve_groups.c: by which values of its item a SIGNAL is totalled. */
+enum code resolve_groups(struct database *database, struct resolved_change *resolved,
+                         struct error *error);
 
 /* forget.c: a FORGET is applied.  As deterministic as the folds, but no state: nothing depends on
  * it but which of the store's files are written anew. */

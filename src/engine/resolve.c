@@ -99,6 +99,7 @@ static enum code resolve_signal(struct database *database, const struct signal_c
     if (signal->is_limited)
         quota_resolve(database->quota, trust_of(database, signal, resolved->other), resolved);
     coengagement_resolve(database->behaviour, resolved, database->partners);
+    if (signal->group_count > 0) TRY(resolve_groups(database, resolved, error));
     bool shown = change->signal == SIGNAL_IMPRESSION && change->has_user && resolved->effective;
     if (shown && !resolved->late) TRY(resolve_topics(database, resolved, error));
 out:

@@ -71,11 +71,16 @@ struct rows {
     bool has_row;
 };
 
+static bool begins_with(struct slice key, struct slice prefix)
+{
+    return key.bytes >= prefix.bytes && memcmp(key.data, prefix.data, prefix.bytes) == 0;
+}
+
 static bool is_of_a_fold(const struct rows *rows)
 {
-    const struct slice count = KEY_TEXT(KEY_COUNT_PREFIX);
     return rows->keyspace != KEYSPACE_DATABASE ||
-           (rows->key.bytes >= count.bytes && memcmp(rows->key.data, count.data, count.bytes) == 0);
+           begins_with(rows->key, KEY_TEXT(KEY_COUNT_PREFIX)) ||
+           begins_with(rows->key, KEY_TEXT(KEY_GROUP_PREFIX));
 }
 
 static enum code rows_next(struct rows *rows, struct error *error)

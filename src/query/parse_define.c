@@ -129,7 +129,7 @@ static enum code parse_polarity(struct parser *parser, const char *bound_word, b
 }
 
 /* item.category, region */
-static enum code parse_index_fields(struct parser *parser, struct signal_definition *signal)
+static enum code parse_item_fields(struct parser *parser, struct name **names, size_t *count)
 {
     struct list list = {0};
     enum code code = CODE_OK;
@@ -140,8 +140,8 @@ static enum code parse_index_fields(struct parser *parser, struct signal_definit
         if (qualified) TRY(parser_expect_symbol(parser, "."));
         TRY(parser_name(parser, "a field of item", name));
     } while (parser_accept_symbol(parser, ","));
-    signal->index_fields = list.items;
-    signal->index_field_count = list.count;
+    *names = list.items;
+    *count = list.count;
 out:
     return code;
 }
@@ -150,9 +150,10 @@ out:
 static enum code parse_signal_clause(struct parser *parser, struct signal_definition *signal,
                                      unsigned *seen, bool *found)
 {
-    static const char *const words[] = {"half",   "windows",   "velocity", "lateness", "value",
-                                        "unique", "allow",     "positive", "negative", "trending",
-                                        "cap",    "sublinear", "trust",    "popular",  "per"};
+    static const char *const words[] = {"half",     "windows",   "velocity", "lateness", "value",
+                                        "unique",   "allow",     "positive", "negative", "trending",
+                                        "cap",      "sublinear", "trust",    "popular",  "per",
+                                        "distinct", "totals"};
     size_t clause = 0, count = sizeof words / sizeof *words;
     enum code code = CODE_OK;
     while (clause < count && !parser_at(parser, words[clause]))
@@ -197,7 +198,14 @@ static enum code parse_signal_clause(struct parser *parser, struct signal_defini
     case 13:
         return parse_durations(parser, &signal->populars, &signal->popular_count);
     case 14:
-        return parse_index_fields(parser, signal);
+        return parse_item_fields(parser, &signal->index_fields, &signal->index_field_count);
+    case 15:
+        signal->counts_distinct = true;
+        TRY(parser_expect(parser, "USERS"));
+        return parser_duration(parser, &signal->distinct);
+    case 16:
+        TRY(parser_expect(parser, "PER"));
+        return parse_item_fields(parser, &signal->groups, &signal->group_count);
     default:
         return parse_polarity(parser, "below", &signal->negative, &signal->negative_below);
     }

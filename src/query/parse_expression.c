@@ -70,13 +70,22 @@ static enum code append_operand(struct parser *parser, struct expression *node,
 
 /* --- Calls --- */
 
-/* `user follows creator` is three arguments without commas; `prior 20 MEAN 0.1` is none. */
+/* `user follows creator` is three arguments without commas; `prior 20 MEAN 0.1` and
+ * `prior 20 FROM item.creator` are none. */
 static enum code parse_prior(struct parser *parser, struct expression *call)
 {
     enum code code;
     if (token_is_symbol(&parser->token, "-")) return parser_expected(parser, "a number from 0");
     TRY(parser_number(parser, &call->prior));
-    if (parser_accept(parser, "mean")) TRY(parser_number(parser, &call->prior_mean));
+    if (parser_accept(parser, "mean")) {
+        TRY(parser_number(parser, &call->prior_mean));
+    } else if (parser_accept(parser, "from")) {
+        struct name field;
+        if (parser_accept(parser, "item")) TRY(parser_expect_symbol(parser, "."));
+        TRY(parser_name(parser, "a field of item", &field));
+        call->prior_field = field.text;
+        call->prior_field_position = field.position;
+    }
 out:
     return code;
 }

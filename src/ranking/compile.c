@@ -256,8 +256,8 @@ static enum code compile_coengagement(struct compiler *compiler, const struct ex
 static enum code compile_feature(struct compiler *compiler, const struct expression *call,
                                  enum feature_op op, uint32_t *at)
 {
-    bool over_all_time = op == FEATURE_COUNT || op == FEATURE_SUM || op == FEATURE_MEAN ||
-                         op == FEATURE_MINIMUM || op == FEATURE_MAXIMUM;
+    bool over_all_time =
+        op == FEATURE_COUNT || op == FEATURE_SUM || op == FEATURE_MINIMUM || op == FEATURE_MAXIMUM;
     struct instruction instruction = {.op = OP_FEATURE};
     instruction.feature = (struct feature){.op = op,
                                            .signal = call->signal,
@@ -267,62 +267,6 @@ static enum code compile_feature(struct compiler *compiler, const struct express
                                            .prior_mean = call->prior_mean};
     if (over_all_time && call->operand_count < 2) instruction.feature.slot = WINDOW_ALL;
     return compiler_emit(compiler, &instruction, at);
-}
-
-/* The count of all time of a signal. */
-static enum code compile_total(struct compiler *compiler, signal_id signal, uint32_t *at)
-{
-    struct instruction instruction = {.op = OP_FEATURE};
-    instruction.feature =
-        (struct feature){.op = FEATURE_COUNT, .signal = signal, .slot = WINDOW_ALL};
-    return compiler_emit(compiler, &instruction, at);
-}
-
-static enum code compile_wilson(struct compiler *compiler, const struct expression *call,
-                                uint32_t *at)
-{
-    static const double z_default = 1.281551565545; /* 80 % */
-    struct instruction instruction = {.op = OP_WILSON, .number = z_default};
-    enum code code;
-    if (call->operand_count == 3) instruction.number = call->operands[2]->low;
-    TRY(compile_total(compiler, call->signal, &instruction.a));
-    TRY(compile_total(compiler, call->denominator, &instruction.b));
-    code = compiler_emit(compiler, &instruction, at);
-out:
-    return code;
-}
-
-/* The share of all items, where the query names none. */
-static double share_of_all(const struct compiler *compiler, const struct expression *call)
-{
-    if (!isnan(call->prior_mean)) return call->prior_mean;
-    const struct ledger *ledger = compiler->program->scope.view->ledger;
-    double hits = (double)ledger_signal_totals(ledger, call->signal).count;
-    double all = (double)ledger_signal_totals(ledger, call->denominator).count;
-    if (!(all > 0)) return 0.5;
-    return hits < all ? hits / all : 1;
-}
-
-static enum code compile_thompson(struct compiler *compiler, const struct expression *call,
-                                  uint32_t *at)
-{
-    struct instruction instruction = {.op = OP_THOMPSON};
-    const struct expression *seed = call->operands[2];
-    struct value value;
-    double number = 0;
-    enum code code;
-    (void)compiler_constant(compiler, seed, &value); /* a literal or a parameter */
-    if (value.type == VALUE_MISSING) return compiler_unbound(compiler, seed);
-    if (!value_number(&value, &number))
-        return compiler_wrong_type(compiler, seed, &value, "a number");
-    memcpy(&instruction.seed, &number, sizeof instruction.seed);
-    instruction.feature.prior = call->prior;
-    instruction.feature.prior_mean = share_of_all(compiler, call);
-    TRY(compile_total(compiler, call->signal, &instruction.a));
-    TRY(compile_total(compiler, call->denominator, &instruction.b));
-    code = compiler_emit(compiler, &instruction, at);
-out:
-    return code;
 }
 
 static enum code compile_rate(struct compiler *compiler, const struct expression *call,
@@ -358,6 +302,14 @@ static enum code compile_slope(struct compiler *compiler, const struct expressio
     code = compiler_emit(compiler, &product, at);
 out:
     return code;
+}
+
+static enum code compile_unique(struct compiler *compiler, const struct expression *call,
+                                uint32_t *at)
+{
+    struct instruction instruction = {.op = OP_UNIQUE, .number = (double)call->window_ms};
+    instruction.feature.signal = call->signal;
+    return compiler_emit(compiler, &instruction, at);
 }
 
 static enum code compile_seen(struct compiler *compiler, const struct expression *call,
@@ -431,11 +383,15 @@ static enum code compile_call(struct compiler *compiler, const struct expression
     case FUNCTION_SUM:
         return compile_feature(compiler, call, FEATURE_SUM, at);
     case FUNCTION_MEAN:
-        return compile_feature(compiler, call, FEATURE_MEAN, at);
+        return compile_mean(compiler, call, at);
+    case FUNCTION_UNIQUE:
+        return compile_unique(compiler, call, at);
     case FUNCTION_VELOCITY:
         return compile_feature(compiler, call, FEATURE_VELOCITY, at);
     case FUNCTION_RATIO:
-        return compile_feature(compiler, call, FEATURE_RATIO, at);
+        return compile_ratio(compiler, call, at);
+    case FUNCTION_EFFECTIVE:
+        return compile_effective(compiler, call, at);
     case FUNCTION_SLOPE:
         return compile_slope(compiler, call, at);
     case FUNCTION_SURGE:

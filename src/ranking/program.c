@@ -6,6 +6,7 @@
 #include "ranking/estimate.h"
 #include "ranking/math.h"
 #include "relations/edges.h"
+#include "signals/unique.h"
 
 #include <float.h>
 #include <string.h>
@@ -97,14 +98,49 @@ static void read_thompson(const struct instruction *instruction, struct columns 
     for (size_t i = 0; i < at->count; i++) {
         double hits = program->instructions[instruction->a].values[i];
         double misses = program->instructions[instruction->b].values[i] - hits;
-        double a = hits + prior->prior * prior->prior_mean;
-        double b = (misses > 0 ? misses : 0) + prior->prior * (1 - prior->prior_mean);
+        double mean = program->instructions[instruction->c].values[i];
+        if (mean > 1) mean = 1;
+        double a = hits + prior->prior * mean;
+        double b = (misses > 0 ? misses : 0) + prior->prior * (1 - mean);
         entity_id id = entities_id(program->scope.view->entities, ENTITY_ITEM, at->items[i]);
         instruction->values[i] =
             estimate_beta(a > least ? a : least, b > least ? b : least,
                           instruction->seed ^ id * UINT64_C(0xd6e8feb86659fd93));
         instruction->missing[i] = false;
     }
+}
+
+/* (X + n m) / (Y + n) of what is known of the item's values together. */
+static void read_prior(const struct instruction *instruction, struct columns *at)
+{
+    const struct view *view = at->program->scope.view;
+    const struct feature *all = &instruction->feature;
+    struct slice texts[LIMIT_LIST_VALUES];
+    for (size_t i = 0; i < at->count; i++) {
+        struct group_sums sums = {0};
+        struct value value = entities_value(view->entities, instruction->field, at->items[i], texts,
+                                            LIMIT_LIST_VALUES);
+        if (value.type == VALUE_REFERENCE)
+            groups_add(view->groups, &instruction->group, group_of_reference(value.reference),
+                       &sums);
+        if (value.type == VALUE_TEXT)
+            groups_add(view->groups, &instruction->group, group_of_text(value.text), &sums);
+        for (size_t j = 0; value.type == VALUE_TEXT_LIST && j < value.list.count; j++)
+            groups_add(view->groups, &instruction->group, group_of_text(value.list.texts[j]),
+                       &sums);
+        instruction->values[i] =
+            math_clip((sums.amount + all->prior * all->prior_mean) / (sums.of + all->prior));
+        instruction->missing[i] = false;
+    }
+}
+
+static void read_unique(const struct instruction *instruction, struct columns *at)
+{
+    const struct scope *scope = &at->program->scope;
+    struct unique_window window = {instruction->feature.signal, (int64_t)instruction->number,
+                                   scope->now_ms};
+    unique_read(scope->view->unique, &window, at->items, at->count,
+                (struct feature_column){instruction->values, instruction->missing});
 }
 
 static void read_leaf(const struct instruction *instruction, struct columns *at)
@@ -125,6 +161,12 @@ static void read_leaf(const struct instruction *instruction, struct columns *at)
         features_read(scope->view->ledger, &instruction->feature, scope->now_ms, at->items,
                       at->count,
                       (struct feature_column){instruction->values, instruction->missing});
+        return;
+    case OP_PRIOR:
+        read_prior(instruction, at);
+        return;
+    case OP_UNIQUE:
+        read_unique(instruction, at);
         return;
     case OP_SAME:
         read_same(instruction, at);
@@ -194,6 +236,8 @@ static double apply_two(const struct instruction *instruction, const struct scop
     switch (instruction->op) {
     case OP_WILSON:
         return estimate_wilson(a, b, instruction->number);
+    case OP_EFFECTIVE:
+        return b > 0 ? math_clip(a * a / b) : 0;
     case OP_YOUNG:
         return correct_young(a, (double)scope->now_ms - b, instruction->number);
     case OP_ADD:
@@ -247,6 +291,15 @@ static void apply_choice(const struct instruction *instruction, const struct ins
     instruction->missing[i] = chosen->missing[i];
 }
 
+/* Three arguments, none missing. */
+static double apply_three(const struct instruction *instruction, double a, double b, double c)
+{
+    if (instruction->op == OP_SMOOTHED)
+        return math_clip((a + instruction->number * c) / (b + instruction->number));
+    double share = !(b > 0) ? 0 : a < b ? a / b : 1;
+    return estimate_wilson(share * c, c, instruction->number);
+}
+
 static void combine(struct program *program, const struct instruction *instruction, size_t count)
 {
     const struct instruction *a = &program->instructions[instruction->a];
@@ -261,6 +314,14 @@ static void combine(struct program *program, const struct instruction *instructi
         }
         if (instruction->op == OP_IF) {
             apply_choice(instruction, a, b, c, i);
+            continue;
+        }
+        if (instruction->op > OP_IF) {
+            instruction->missing[i] = missing || b->missing[i] || c->missing[i];
+            instruction->values[i] =
+                instruction->missing[i]
+                    ? 0
+                    : apply_three(instruction, a->values[i], b->values[i], c->values[i]);
             continue;
         }
         if (instruction->op == OP_IS_MISSING) {

@@ -6,6 +6,7 @@
 #include "base/id_map.h"
 #include "ranking/program.h"
 #include "signals/features.h"
+#include "signals/groups.h"
 
 /* Leaves first, then operations on one column, on two, and on three. */
 enum opcode {
@@ -14,6 +15,8 @@ enum opcode {
     OP_FILTER,   /* a comparison computed as a set of items */
     OP_SAME,     /* `field` and `other` of the item are equal; lists: have a value in common */
     OP_FEATURE,  /* of the item's ledger */
+    OP_UNIQUE,   /* distinct users of `feature.signal` in `number` ms */
+    OP_PRIOR,    /* what `group` holds of the item's values of `field`, with feature.prior */
     OP_EDGE,     /* weight of the user's edge to the item, or to what `field` refers to */
     OP_SEEN,     /* by the user, after since_ms */
     OP_THOMPSON, /* a sample of the share of `a` in `b`; earlier instructions made their columns */
@@ -41,8 +44,9 @@ enum opcode {
     OP_POW,
     OP_POWER, /* by a whole number */
     OP_SATURATE,
-    OP_WILSON, /* bound of the share of a in b, `number` deviations wide */
-    OP_YOUNG,  /* a rate of half-life `number` (ms), of what there is since b */
+    OP_WILSON,    /* bound of the share of a in b, `number` deviations wide */
+    OP_EFFECTIVE, /* events that a sum a of weights counts for, b that of their squares */
+    OP_YOUNG,     /* a rate of half-life `number` (ms), of what there is since b */
     OP_MIN,
     OP_MAX,
     OP_EQUAL,
@@ -52,7 +56,9 @@ enum opcode {
     OP_COALESCE,
     OP_AND,
     OP_OR,
-    OP_IF /* three: a, then b, else c */
+    OP_IF,          /* three: a, then b, else c */
+    OP_SMOOTHED,    /* (a + n c) / (b + n), n = `number` */
+    OP_WILSON_SHARE /* as OP_WILSON, of a share a / b of c events */
 };
 
 struct instruction {
@@ -66,6 +72,7 @@ struct instruction {
     const struct field *field, *other;
     relation_id relation;
     struct feature feature;
+    struct group_question group;
     uint64_t seed;
     struct bitset *matches, *unknown;
     struct id_map *weights; /* topic or item -> bits of a double */
@@ -131,6 +138,18 @@ MUST_USE enum code compile_said(struct compiler *compiler, const struct expressi
 /* affinity, exposure */
 void read_weights(const struct instruction *instruction, struct columns *at);
 void read_said(const struct instruction *instruction, struct columns *at);
+
+/* compile_rates.c: of two signals, or of values, smoothed by a prior. */
+MUST_USE enum code compile_ratio(struct compiler *compiler, const struct expression *call,
+                                 uint32_t *at);
+MUST_USE enum code compile_mean(struct compiler *compiler, const struct expression *call,
+                                uint32_t *at);
+MUST_USE enum code compile_wilson(struct compiler *compiler, const struct expression *call,
+                                  uint32_t *at);
+MUST_USE enum code compile_thompson(struct compiler *compiler, const struct expression *call,
+                                    uint32_t *at);
+MUST_USE enum code compile_effective(struct compiler *compiler, const struct expression *call,
+                                     uint32_t *at);
 
 /* compare.c */
 MUST_USE enum code compile_comparison(struct compiler *compiler,

@@ -9,6 +9,8 @@ struct entities;
 struct ledger;
 struct trending;
 struct popular;
+struct unique;
+struct groups;
 struct edges;
 struct behaviour;
 struct quota;
@@ -23,6 +25,8 @@ struct view {
     const struct ledger *ledger;
     const struct trending *trending;
     const struct popular *popular;
+    const struct unique *unique;
+    const struct groups *groups;
     const struct edges *edges;
     const struct behaviour *behaviour;
     const struct quota *quota;

@@ -242,6 +242,60 @@ static void add_index_fields(const struct schema *schema, struct signal *signal,
         add_index_field(schema, signal, &definition->index_fields[i], violations);
 }
 
+static void add_distinct(struct signal *signal, const struct duration *span,
+                         struct violations *violations)
+{
+    if (!duration_check(span, "span of DISTINCT USERS", violations)) return;
+    if (signal->kind != ENTITY_ITEM)
+        violations_add(violations, span->position, "use a signal ON item",
+                       "signal '%.*s' is about %s, and users of items are counted",
+                       NAME_ARGUMENTS(signal->name), entity_kind_name(signal->kind));
+    if (signal->unique_per_user)
+        violations_add(violations, span->position, "leave it out, and use count(signal, window)",
+                       "signal '%.*s' counts each user once already", NAME_ARGUMENTS(signal->name));
+    signal->distinct_ms = (int64_t)span->milliseconds;
+}
+
+static void add_group(struct schema *schema, struct signal *signal, const struct name *name,
+                      struct violations *violations)
+{
+    const struct field *field = schema_find_field(schema, ENTITY_ITEM, name->text);
+    char hint[HINT_BYTES];
+    if (!field) {
+        suggestion_hint(schema_suggest_field(schema, ENTITY_ITEM, name->text),
+                        "define it first, with DEFINE FIELD", hint);
+        violations_add(violations, name->position, hint, "field '%.*s' of item does not exist",
+                       NAME_ARGUMENTS(name->text));
+        return;
+    }
+    if (field->type != FIELD_KEYWORD && field->type != FIELD_KEYWORD_LIST &&
+        field->type != FIELD_REFERENCE) {
+        violations_add(violations, name->position, "use a keyword, keyword[] or reference",
+                       "totals cannot be kept per '%.*s', of type %s", NAME_ARGUMENTS(field->name),
+                       field_type_name(field->type));
+        return;
+    }
+    for (uint32_t i = 0; i < signal->group_count; i++)
+        if (signal->group_fields[i] == field->id) return;
+    if (signal->group_count == LIMIT_GROUP_FIELDS) {
+        violations_add(violations, name->position, "keep the most useful ones",
+                       "a signal has totals per at most %d fields", LIMIT_GROUP_FIELDS);
+        return;
+    }
+    signal->group_fields[signal->group_count++] = field->id;
+}
+
+static void add_groups(struct schema *schema, struct signal *signal,
+                       const struct signal_definition *definition, struct violations *violations)
+{
+    if (definition->group_count > 0 && signal->kind != ENTITY_ITEM)
+        violations_add(violations, definition->groups[0].position, "use a signal ON item",
+                       "signal '%.*s' is about %s, and totals are per field of item",
+                       NAME_ARGUMENTS(signal->name), entity_kind_name(signal->kind));
+    for (size_t i = 0; i < definition->group_count; i++)
+        add_group(schema, signal, &definition->groups[i], violations);
+}
+
 static void check_polarity(const struct signal_definition *definition,
                            struct violations *violations)
 {
@@ -318,6 +372,8 @@ void builder_add_signal(struct schema *schema, const struct signal_definition *d
     if (definition->trends) add_trending(&signal, &definition->trending, violations);
     add_populars(&signal, definition, violations);
     add_index_fields(schema, &signal, definition, violations);
+    add_groups(schema, &signal, definition, violations);
+    if (definition->counts_distinct) add_distinct(&signal, &definition->distinct, violations);
     check_polarity(definition, violations);
     builder_add_quotas(schema, &signal, definition, violations);
     if (is_builtin(signal.id)) check_builtin(&signal, definition, violations);

@@ -82,6 +82,7 @@ struct expression *copy_expression(struct copier *copier, const struct expressio
     if (!copy) return NULL;
     copy->name = copy_slice(copier, copy->name);
     copy->text = copy_slice(copier, copy->text);
+    copy->prior_field = copy_slice(copier, copy->prior_field);
     copy_value(copier, &copy->value);
     if (copy->seeds) {
         copy->seeds = copy_array(copier, copy->seeds, 1, 0, sizeof *copy->seeds);

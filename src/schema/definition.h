@@ -74,6 +74,10 @@ struct signal_definition {
     size_t popular_count;
     struct name *index_fields; /* fields of item: PER */
     size_t index_field_count;
+    struct duration distinct; /* DISTINCT USERS: over how long, if they are counted */
+    bool counts_distinct;
+    struct name *groups; /* TOTALS PER */
+    size_t group_count;
     enum signal_values values;
     bool unique_per_user;
     bool allow_unknown;

@@ -48,18 +48,20 @@ enum expression_op {
     X(COUNT, "count")       /* count(signal[, window]): events, window interpolated at its tail */ \
     X(SUM, "sum")           /* sum(signal[, window]): sum of values */                             \
     X(MEAN, "mean")         /* mean(signal, window [, prior n MEAN x]) */                          \
+    X(UNIQUE, "unique")     /* unique(signal, window): distinct users */                           \
     X(VELOCITY, "velocity") /* velocity(signal, window): z-velocity against its baseline */        \
-    X(RATIO, "ratio")       /* ratio(signal, signal, prior n [MEAN x]) */                          \
-    X(SLOPE, "slope")       /* slope(signal, short, long half life): change of the rate */         \
-    X(SURGE, "surge")       /* surge(signal, window, prior n): relative velocity */                \
-    X(LOWEST, "lowest")     /* lowest(signal[, window]): smallest value */                         \
-    X(HIGHEST, "highest")   /* highest(signal[, window]) */                                        \
-    X(WILSON, "wilson")     /* wilson(signal, signal[, z]): lower bound of their ratio */          \
-    X(THOMPSON, "thompson") /* thompson(signal, signal, seed, prior n [MEAN x]): sample of it */   \
-    X(AFFINITY, "affinity") /* affinity(user, item.field[, half life]) */                          \
-    X(EXPOSURE, "exposure") /* exposure(user, item.field): impressions of its topics, decayed */   \
-    X(LAST, "last")         /* last(user, signal): value of the state of user and item */          \
-    X(SINCE, "since")       /* since(user, signal): its age in hours */                            \
+    X(RATIO, "ratio")       /* ratio(signal, signal[, time], prior n [MEAN x | FROM field]) */     \
+    X(EFFECTIVE, "effective") /* effective(signal, half life): events that a decayed sum counts */ \
+    X(SLOPE, "slope")         /* slope(signal, short, long half life): change of the rate */       \
+    X(SURGE, "surge")         /* surge(signal, window, prior n): relative velocity */              \
+    X(LOWEST, "lowest")       /* lowest(signal[, window]): smallest value */                       \
+    X(HIGHEST, "highest")     /* highest(signal[, window]) */                                      \
+    X(WILSON, "wilson")       /* wilson(signal, signal[, z]): lower bound of their ratio */        \
+    X(THOMPSON, "thompson")   /* thompson(signal, signal, seed, prior n [MEAN x]): sample of it */ \
+    X(AFFINITY, "affinity")   /* affinity(user, item.field[, half life]) */                        \
+    X(EXPOSURE, "exposure")   /* exposure(user, item.field): impressions of its topics, decayed */ \
+    X(LAST, "last")           /* last(user, signal): value of the state of user and item */        \
+    X(SINCE, "since")         /* since(user, signal): its age in hours */                          \
     X(TIMES_SEEN, "times_seen")     /* times_seen(user): how often the user has seen the item */   \
     X(LAST_SEEN, "last_seen")       /* last_seen(user): hours since then */                        \
     X(COENGAGEMENT, "coengagement") /* coengagement(user.recent(20)): goes with them */            \
@@ -97,6 +99,9 @@ enum expression_type {
     TYPE_ANY /* a parameter whose type nothing demands */
 };
 
+/* What two signals are compared by: all their events, decayed sums, or windows. */
+enum expression_span { SPAN_ALL_TIME, SPAN_HALF_LIFE, SPAN_WINDOW };
+
 /* Levels of a tree: whatever walks one may recurse. */
 enum { EXPRESSION_HEIGHT_MAXIMUM = 256 };
 
@@ -111,9 +116,11 @@ struct expression {
     struct seed_items *seeds;     /* of coengagement; NULL elsewhere */
     struct expression **operands; /* AND and OR: two or more */
     size_t operand_count;
-    uint32_t height;   /* 1: a leaf; at most EXPRESSION_HEIGHT_MAXIMUM */
-    double prior;      /* `prior n` of ratio and mean; negative: not given */
-    double prior_mean; /* `MEAN x`; NaN: not given (the global rate) */
+    uint32_t height;          /* 1: a leaf; at most EXPRESSION_HEIGHT_MAXIMUM */
+    double prior;             /* `prior n` of ratio and mean; negative: not given */
+    double prior_mean;        /* `MEAN x`; NaN: not given (the global rate) */
+    struct slice prior_field; /* `FROM item.x`; empty: not given */
+    uint64_t prior_field_position;
     uint64_t position; /* of its first byte in `text` */
     struct slice text; /* its spelling, for EXPLAIN; lent from the statement's text */
 
@@ -124,8 +131,12 @@ struct expression {
     field_id field;
     signal_id signal, denominator;
     relation_id relation;
-    uint8_t slot;      /* index of the half-life or window within its signal */
-    uint8_t long_slot; /* of slope: of the longer half-life */
+    uint8_t slot;              /* index of the half-life or window within its signal */
+    uint8_t long_slot;         /* of slope: of the longer half-life */
+    int64_t window_ms;         /* of unique */
+    enum expression_span span; /* of ratio, wilson and thompson */
+    uint8_t denominator_slot;  /* as `slot`, within the denominator */
+    uint8_t half_slot;         /* of wilson and effective: of half that half-life */
 };
 
 /* What surrounds an expression: SCORE wants a number, a gate wants a boolean. */

@@ -206,6 +206,30 @@ static bool visit_count(struct checker *checker, struct expression *call)
     return true;
 }
 
+static bool visit_unique(struct checker *checker, struct expression *call)
+{
+    const struct signal *signal = visit_signal(checker, call, 0);
+    char text[DURATION_TEXT_BYTES];
+    if (!signal || !positive_duration(checker, call, 1, "window")) return false;
+    call->window_ms = call->operands[1]->value.integer;
+    if (signal->distinct_ms == 0) {
+        violations_add(checker->violations, call->operands[0]->position,
+                       "define it with DISTINCT USERS and the longest window, as in 7d",
+                       "signal '%.*s' does not count distinct users", NAME_ARGUMENTS(signal->name));
+        return false;
+    }
+    if (call->window_ms > signal->distinct_ms) {
+        duration_format(signal->distinct_ms, text);
+        violations_add(checker->violations, call->operands[1]->position, "ask for a shorter window",
+                       "signal '%.*s' counts distinct users over at most %s",
+                       NAME_ARGUMENTS(signal->name), text);
+        return false;
+    }
+    call->signal = signal->id;
+    expression_set_number(call, interval_from(0));
+    return true;
+}
+
 /* Within these bounds a smoothed value is finite whatever was counted. */
 static bool check_prior(struct checker *checker, const struct expression *call)
 {
@@ -217,13 +241,46 @@ static bool check_prior(struct checker *checker, const struct expression *call)
     return false;
 }
 
+static bool keeps_totals(struct checker *checker, const struct expression *call, signal_id id)
+{
+    const struct signal *signal = &checker->schema->signals[id];
+    char hint[HINT_BYTES];
+    for (uint32_t i = 0; i < signal->group_count; i++)
+        if (signal->group_fields[i] == call->field) return true;
+    snprintf(hint, sizeof hint, "define it with TOTALS PER %.*s",
+             NAME_ARGUMENTS(call->prior_field));
+    violations_add(checker->violations, call->prior_field_position, hint,
+                   "signal '%.*s' keeps no totals per '%.*s'", NAME_ARGUMENTS(signal->name),
+                   NAME_ARGUMENTS(call->prior_field));
+    return false;
+}
+
+/* `prior n FROM item.field`; `signal` and `denominator` are set. */
+static bool check_group(struct checker *checker, struct expression *call)
+{
+    if (call->prior_field.bytes == 0) return true;
+    const struct field *field = schema_find_field(checker->schema, ENTITY_ITEM, call->prior_field);
+    if (!field) {
+        char hint[HINT_BYTES];
+        suggestion_hint(schema_suggest_field(checker->schema, ENTITY_ITEM, call->prior_field),
+                        "define it with DEFINE FIELD", hint);
+        violations_add(checker->violations, call->prior_field_position, hint,
+                       "field '%.*s' of item does not exist", NAME_ARGUMENTS(call->prior_field));
+        return false;
+    }
+    call->field = field->id;
+    return keeps_totals(checker, call, call->signal) &&
+           keeps_totals(checker, call, call->denominator);
+}
+
 static bool visit_mean(struct checker *checker, struct expression *call)
 {
     const struct signal *signal = visit_signal(checker, call, 0);
     if (!signal || !visit_window(checker, call, signal)) return false;
     bool has_prior = call->prior > 0;
     if (has_prior && !check_prior(checker, call)) return false;
-    call->signal = signal->id;
+    call->signal = call->denominator = signal->id;
+    if (!check_group(checker, call)) return false;
     call->can_be_missing = !has_prior;
     struct interval means = sums_of(signal);
     if (has_prior && call->prior_mean < 0) means = interval_all();
@@ -280,11 +337,85 @@ static bool visit_two_signals(struct checker *checker, struct expression *call)
     return true;
 }
 
+/* A half-life that both have, or else a window that both have.  Decayed sums of values count no
+ * events. */
+static bool visit_span(struct checker *checker, struct expression *call)
+{
+    const struct signal *a = &checker->schema->signals[call->signal];
+    const struct signal *b = &checker->schema->signals[call->denominator];
+    int64_t duration_ms;
+    char text[DURATION_TEXT_BYTES], hint[HINT_BYTES];
+    if (!literal_duration(checker, call, 2, &duration_ms)) return false;
+    call->span = SPAN_HALF_LIFE;
+    if (a->values == SIGNAL_VALUE_NONE && b->values == SIGNAL_VALUE_NONE &&
+        find_slot(a->half_life_ms, a->half_life_count, duration_ms, &call->slot) &&
+        find_slot(b->half_life_ms, b->half_life_count, duration_ms, &call->denominator_slot))
+        return true;
+    call->span = SPAN_WINDOW;
+    if (find_slot(a->window_ms, a->window_count, duration_ms, &call->slot) &&
+        find_slot(b->window_ms, b->window_count, duration_ms, &call->denominator_slot))
+        return true;
+    duration_format(duration_ms, text);
+    snprintf(hint, sizeof hint, "define both with WINDOWS %s or, without VALUE, with HALF LIFE %s",
+             text, text);
+    violations_add(
+        checker->violations, call->operands[2]->position, hint,
+        "signals '%.*s' and '%.*s' have neither a half-life nor a window of %s in common",
+        NAME_ARGUMENTS(a->name), NAME_ARGUMENTS(b->name), text);
+    return false;
+}
+
+static bool is_duration(const struct expression *expression)
+{
+    return expression->op == EXPRESSION_LITERAL && expression->value.type == VALUE_DURATION;
+}
+
+/* The weights' squares decay twice as fast. */
+static bool visit_half(struct checker *checker, struct expression *call, size_t index,
+                       const struct signal *signal)
+{
+    int64_t half_ms = call->operands[index]->value.integer / 2;
+    char text[DURATION_TEXT_BYTES], hint[HINT_BYTES];
+    if (find_slot(signal->half_life_ms, signal->half_life_count, half_ms, &call->half_slot) &&
+        half_ms * 2 == call->operands[index]->value.integer)
+        return true;
+    duration_format(half_ms, text);
+    snprintf(hint, sizeof hint, "add %s to its HALF LIFE", text);
+    violations_add(checker->violations, call->operands[index]->position, hint,
+                   "%s needs half of that half-life of signal '%.*s' as well",
+                   expression_function_name(call->function), NAME_ARGUMENTS(signal->name));
+    return false;
+}
+
+static bool visit_effective(struct checker *checker, struct expression *call)
+{
+    const struct signal *signal = visit_signal(checker, call, 0);
+    if (!signal || !visit_half_life(checker, call, 1, signal, &call->slot)) return false;
+    if (signal->values != SIGNAL_VALUE_NONE) {
+        violations_add(checker->violations, call->operands[0]->position,
+                       "use a signal without VALUE",
+                       "signal '%.*s' has values, and its decayed sums count no events",
+                       NAME_ARGUMENTS(signal->name));
+        return false;
+    }
+    if (!visit_half(checker, call, 1, signal)) return false;
+    call->signal = signal->id;
+    expression_set_number(call, interval_from(0));
+    return true;
+}
+
 static bool visit_wilson(struct checker *checker, struct expression *call)
 {
     if (!visit_two_signals(checker, call)) return false;
-    if (call->operand_count == 3) {
-        struct expression *z = call->operands[2];
+    bool has_span = call->operand_count > 2 && is_duration(call->operands[2]);
+    if (has_span && !visit_span(checker, call)) return false;
+    if (call->span == SPAN_HALF_LIFE &&
+        !visit_half(checker, call, 2, &checker->schema->signals[call->denominator]))
+        return false;
+    if (call->operand_count == 4 && !has_span)
+        return refuse(checker, call->operands[2], "wilson", "a duration, as in 24h,");
+    if (call->operand_count > 2u + has_span) {
+        struct expression *z = call->operands[2 + has_span];
         if (!checker_visit_as(checker, z, TYPE_NUMBER, "wilson")) return false;
         if (z->op != EXPRESSION_LITERAL || !(z->low > 0 && z->low <= 10)) {
             violations_add(checker->violations, z->position, "1.96 is 95 %, 1.2816 is 80 %",
@@ -300,7 +431,9 @@ static bool visit_wilson(struct checker *checker, struct expression *call)
 static bool visit_thompson(struct checker *checker, struct expression *call)
 {
     if (!visit_two_signals(checker, call) || !need_prior(checker, call)) return false;
-    struct expression *seed = call->operands[2];
+    if (!check_group(checker, call)) return false;
+    if (call->operand_count == 4 && !visit_span(checker, call)) return false;
+    struct expression *seed = call->operands[call->operand_count - 1];
     if (!checker_visit_as(checker, seed, TYPE_NUMBER, "thompson")) return false;
     if (seed->op != EXPRESSION_LITERAL && seed->op != EXPRESSION_PARAMETER)
         return refuse(checker, seed, "thompson", "a number or a parameter");
@@ -316,6 +449,8 @@ static bool visit_thompson(struct checker *checker, struct expression *call)
 static bool visit_ratio(struct checker *checker, struct expression *call)
 {
     if (!visit_two_signals(checker, call) || !need_prior(checker, call)) return false;
+    if (!check_group(checker, call)) return false;
+    if (call->operand_count == 3 && !visit_span(checker, call)) return false;
     if (call->prior_mean < 0) {
         violations_add(checker->violations, call->position, "write a number from 0",
                        "'%.*s' has a negative MEAN", SPELLING(call));
@@ -640,14 +775,16 @@ static const struct signature signatures[] = {
     [FUNCTION_COUNT] = {"count(signal, window)", 1, 2, visit_count},
     [FUNCTION_SUM] = {"sum(signal, window)", 1, 2, visit_count},
     [FUNCTION_MEAN] = {"mean(signal, window)", 2, 2, visit_mean},
+    [FUNCTION_UNIQUE] = {"unique(signal, window)", 2, 2, visit_unique},
     [FUNCTION_VELOCITY] = {"velocity(signal, window)", 2, 2, visit_velocity},
-    [FUNCTION_RATIO] = {"ratio(signal, signal, prior 20)", 2, 2, visit_ratio},
+    [FUNCTION_RATIO] = {"ratio(signal, signal, time, prior 20)", 2, 3, visit_ratio},
+    [FUNCTION_EFFECTIVE] = {"effective(signal, half life)", 2, 2, visit_effective},
     [FUNCTION_SLOPE] = {"slope(signal, half life, half life)", 3, 3, visit_slope},
     [FUNCTION_SURGE] = {"surge(signal, window, prior 5)", 2, 2, visit_surge},
     [FUNCTION_LOWEST] = {"lowest(signal, window)", 1, 2, visit_lowest},
     [FUNCTION_HIGHEST] = {"highest(signal, window)", 1, 2, visit_lowest},
-    [FUNCTION_WILSON] = {"wilson(signal, signal, 1.96)", 2, 3, visit_wilson},
-    [FUNCTION_THOMPSON] = {"thompson(signal, signal, $seed, prior 20)", 3, 3, visit_thompson},
+    [FUNCTION_WILSON] = {"wilson(signal, signal, time, 1.96)", 2, 4, visit_wilson},
+    [FUNCTION_THOMPSON] = {"thompson(signal, signal, time, $seed, prior 20)", 3, 4, visit_thompson},
     [FUNCTION_AFFINITY] = {"affinity(user, item.field, half life)", 2, 3, visit_affinity},
     [FUNCTION_EXPOSURE] = {"exposure(user, item.field)", 2, 2, visit_exposure},
     [FUNCTION_LAST] = {"last(user, signal)", 2, 2, visit_last},
@@ -693,6 +830,12 @@ bool checker_visit_call(struct checker *checker, struct expression *call)
         violations_add(checker->violations, call->position,
                        "ratio, mean, surge and thompson alone have one", "%s takes no prior",
                        expression_function_name(call->function));
+        return false;
+    }
+    if (call->prior_field.bytes > 0 && call->function == FUNCTION_SURGE) {
+        violations_add(checker->violations, call->prior_field_position,
+                       "ratio, mean and thompson alone have one",
+                       "surge takes no prior of a field");
         return false;
     }
     return signature->visit(checker, call);

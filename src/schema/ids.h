@@ -28,6 +28,7 @@ enum {
     LIMIT_HALF_LIVES = 8,
     LIMIT_WINDOWS = 16,
     LIMIT_INDEX_FIELDS = 4, /* of a signal */
+    LIMIT_GROUP_FIELDS = 4, /* by which a signal is totalled */
     LIMIT_PROFILES = 1024,  /* versions of all profiles together */
     LIMIT_SOURCES = 16,     /* of one ranking, as the next four */
     LIMIT_TERMS = 64,

@@ -23,6 +23,12 @@ struct partner {
     ordinal item;
 };
 
+/* A value of a field of the item, by which its signal is totalled. */
+struct group_key {
+    field_id field;
+    uint64_t value; /* as signals/groups.h numbers it */
+};
+
 struct resolved_change {
     lsn lsn;
     int64_t ingest_ms;    /* when the log took it in: the same at every replay */
@@ -51,6 +57,8 @@ struct resolved_change {
     enum polarity polarity;
     struct contribution contributions[2]; /* a state that changes its value: - old, + new */
     size_t contribution_count;
+    const struct group_key *groups; /* of a signal with TOTALS PER; lent until it is applied */
+    size_t group_count;
     /* An impression by a user: the item's topics as they are now, of fields with an exposure,
      * distinct; lent as `change` is. */
     const struct topic *topics;

@@ -65,6 +65,9 @@ struct signal {
     uint8_t popular_slots[LIMIT_HALF_LIVES]; /* indexes into half_life_ms, ascending */
     uint32_t index_field_count; /* keyword fields of item: an index for each value of theirs */
     field_id index_fields[LIMIT_INDEX_FIELDS];
+    int64_t distinct_ms; /* longest window of distinct users; 0: they are not counted */
+    uint32_t group_count;
+    field_id group_fields[LIMIT_GROUP_FIELDS]; /* TOTALS PER */
     enum signal_values values;
     bool unique_per_user;
     bool allow_unknown;

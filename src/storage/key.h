@@ -14,6 +14,7 @@ enum key_tag {
     TAG_EDGE = 'r',         /* an edge: under its from-entity */
     TAG_LEDGER = 's',       /* a signal's ledger */
     TAG_TREND = 't',        /* what trends: a held peak */
+    TAG_UNIQUE = 'u',       /* distinct users of a signal */
     TAG_SERVED = 'v',       /* what a user was served lately: under the user */
     TAG_EXPOSURE = 'x'      /* how much of what a user was shown: under the user */
 };
@@ -57,6 +58,7 @@ struct key_range key_range_of_tag(uint64_t id, enum key_tag tag, struct key_boun
 #define KEY_CAPPED        KEY_TEXT("capped")
 #define KEY_SCHEMA_PREFIX "schema/"
 #define KEY_FORGET_PREFIX "forget/" /* users whose rows are gone, and maybe not all their bytes */
+#define KEY_GROUP_PREFIX  "group/"  /* totals of a signal by the values of a field */
 #define KEY_COUNT_PREFIX  "count/"  /* of a kind's ordinals */
 
 #endif

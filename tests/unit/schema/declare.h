@@ -158,6 +158,11 @@ static inline void declare_everything(struct declared *declared)
     view.signal.window_count = 3;
     view.signal.velocities = velocities;
     view.signal.velocity_count = 1;
+    view.signal.distinct = lasting(7 * DAY_MS, 0);
+    view.signal.counts_distinct = true;
+    struct name groups[] = {named("category", 0), named("creator", 0)};
+    view.signal.groups = groups;
+    view.signal.group_count = 2;
     must_declare(declared, view);
     struct definition like = define_signal("like");
     like.signal.half_lives = half_lives;
