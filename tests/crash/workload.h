@@ -42,7 +42,8 @@ static const char *const workload_definitions[] = {
     "DEFINE FIELD genre ON item KEYWORD",
     "DEFINE FIELD year ON item INTEGER",
     ("DEFINE SIGNAL view ON item HALF LIFE 1h, 24h WINDOWS 1h, 24h VELOCITY 1h TRENDING HALF "
-     "LIFE 2h POPULAR 24h PER genre VALUE sum ALLOW UNKNOWN"),
+     "LIFE 2h POPULAR 24h PER genre DISTINCT USERS 24h TOTALS PER "
+     "genre VALUE sum ALLOW UNKNOWN"),
     /* With quotas that are counted, and that nobody reaches. */
     ("DEFINE SIGNAL like ON item HALF LIFE 7d WINDOWS 24h UNIQUE PER USER POSITIVE ALLOW UNKNOWN "
      "CAP 1000000 PER USER PER item PER 1h, 1000000 PER USER PER 24h POPULAR 7d"),
