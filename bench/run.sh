@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 bin=${TIDAL_BIN:-build/release/bin}
 out=${BENCH_OUT:-build/bench}
 scale=${SCALE:-full}
-[ $# -gt 0 ] || set -- write query open personal
+[ $# -gt 0 ] || set -- write query open personal coengagement
 case $scale in
 full) ratings=all ;;
 tiny) ratings=12000 ;;
