@@ -1,9 +1,9 @@
 /* What was served, with S for a slate's NOW:
  *
+ *   bound    entries of the user with a time <= S - 24h go, on all surfaces
  *   take     each item of the slate, in order: an entry of it with a later time stays, else it is
  *            replaced by (slate, S, position) at the end
- *   bound    entries of the user with a time <= S - 24h go, on all surfaces; then the oldest
- *            beyond 1,024
+ *   bound    again, and of more than 1,024 on a surface the oldest go
  *   sweep    the same bound for two other users, whom the hash of the slate's LSN chooses among
  *            all there are: in as many slates as there are users each is met twice on average, so
  *            that what is held follows who was served within about a day, and whoever never comes

@@ -280,6 +280,8 @@ static void where_the_log_does_not_reach_it_says_so(struct test *t)
         TIDAL_OK);
     CHECK_EQ(tidal_step(query, &feed.error), TIDAL_NOT_RETAINED);
     tidal_query_free(query);
+    CHECK_EQ(tidal_execute(feed.db, "SHOW SLATE 20", NULL, &feed.error), TIDAL_NOT_RETAINED);
+    CHECK(strstr(feed.error.message, "slate 20 is not retained: the log begins at LSN "));
     CHECK(feed_ask(&feed, EXPORT));
     CHECK(feed_close(&feed));
     folder_remove(&folder);
