@@ -24,7 +24,8 @@ show() {
     cut -d , -f 1 "$work/events.csv" | sort -u >"$work/items.csv"
     "$tidal" "$database" -c "DEFINE SIGNAL mention ON item WINDOWS 24h, 30d
         VELOCITY 24h TRENDING HALF LIFE 24h"
-    "$tidal" import "$database" "$work/items.csv" --into item --format csv --columns key --key key >/dev/null
+    "$tidal" import "$database" "$work/items.csv" --into item --format csv --columns key \
+        --key key >/dev/null
     for day; do
         until=$(date -u -d "$day 23:59:59" +%s)
         awk -F , -v after="$after" -v until="$until" '$3 > after && $3 <= until' \

@@ -2,7 +2,7 @@
 """Draws the pictures of docs/signals.md from the formulas that they show.
 
 signal_pictures.py FILE          puts each picture into its block, after <!-- picture: NAME -->
-signal_pictures.py --check FILE  changes nothing; exit code 1 if a block is not what would be drawn"""
+signal_pictures.py --check FILE  changes nothing; exit code 1 if a block is not as it would be"""
 
 import math
 import re
@@ -12,7 +12,7 @@ WIDTH, HEIGHT = 64, 7
 
 
 def plot(curves, low=None, high=None, axis=""):
-    """curves: (mark, values), WIDTH values each, None where there is none; later ones lie on top."""
+    """curves: (mark, values), WIDTH values each, None where there is none; later ones on top."""
     known = [v for _, values in curves for v in values if v is not None]
     low = min(known) if low is None else low
     high = max(known) if high is None else high
@@ -53,7 +53,8 @@ def count(times, window):
 def decay():
     times = [2, 2.5, 3, 3.5, 4, 12]
     return plot([("1", over(24, decayed(times, 1))), ("6", over(24, decayed(times, 6))),
-                 (".", marks(24, times))], 0, 5, "24 h; five events early, one at noon; H = 1h and 6h")
+                 (".", marks(24, times))], 0, 5,
+                "24 h; five events early, one at noon; H = 1h and 6h")
 
 
 def windows():
@@ -93,8 +94,8 @@ def slope():
                 s += step
             return total
         return (answer(short) - answer(long)) / (long - short) * math.log(2)
-    return plot([("*", over(24, value))], 0, 0.5, axis="24 h; the rate is 0, grows by 1 an hour from 6:00 "
-                "to 12:00, stays")
+    return plot([("*", over(24, value))], 0, 0.5,
+                axis="24 h; the rate is 0, grows by 1 an hour from 6:00 to 12:00, stays")
 
 
 def surge():
@@ -102,7 +103,8 @@ def surge():
     smooth = over(24, lambda t: ((3 if 8 <= t < 10 else 0.5) + 5) / (0.5 + 5))
     large = over(24, lambda t: ((300 if 8 <= t < 10 else 50) + 5) / (50 + 5))
     return plot([("0", plain), ("L", large), ("s", smooth)], 0, 6,
-                "24 h; six times the usual: 3 for 0.5 with n = 0 (0), n = 5 (s); 300 for 50 (L, as 0)")
+                "24 h; six times the usual: 3 for 0.5 with n = 0 (0), n = 5 (s); "
+                "300 for 50 (L, as 0)")
 
 
 def ratio():
@@ -184,7 +186,8 @@ def main():
     if missing:
         sys.exit(f"signal_pictures: {paths[0]} does not show {', '.join(sorted(missing))}")
     if check and drawn != text:
-        sys.exit(f"signal_pictures: {paths[0]} is not as drawn: tools/signal_pictures.py {paths[0]}")
+        sys.exit(f"signal_pictures: {paths[0]} is not as drawn: "
+                 f"tools/signal_pictures.py {paths[0]}")
     if not check:
         with open(paths[0], "w", encoding="utf-8") as file:
             file.write(drawn)

@@ -82,7 +82,7 @@ a_copy_too_late_to_begin_is_made_of_a_backup() {
     for i in 2 3 4; do must sql "PUT item $i {}" || return; done
     run follow "$db" copy --once
     [ "$code" -eq 1 ] && has err 'LSN 1 is not in the log any more: it begins at' &&
-        has err 'hint: restore a new backup of the source into an empty directory, and follow into' ||
+        has err 'hint: restore a new backup of the source into an empty directory' ||
         return
     must run backup "$db" kept && must run restore kept new && must sql 'PUT item 9 {}' || return
     must run follow "$db" new --once || return
