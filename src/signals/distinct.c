@@ -199,9 +199,11 @@ static uint16_t find_user(const struct distinct *distinct, uint64_t hash)
 /* Puts a user into the place `at`, which is free, and further up until the order is right. */
 static void settle_up(struct distinct *distinct, uint16_t at, const struct distinct_user *user)
 {
-    for (; at + 1 < distinct->count && comes_before(&distinct->users[at + 1], user); at++)
-        distinct->users[at] = distinct->users[at + 1];
-    distinct->users[at] = *user;
+    uint16_t to = (uint16_t)(distinct->count - 1); /* most events are the newest */
+    while (to > at && comes_before(user, &distinct->users[to]))
+        to--;
+    memmove(&distinct->users[at], &distinct->users[at + 1], (size_t)(to - at) * sizeof *user);
+    distinct->users[to] = *user;
 }
 
 static void settle_down(struct distinct *distinct, uint16_t at, const struct distinct_user *user)
