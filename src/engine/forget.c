@@ -126,6 +126,12 @@ static entity_id id_at(struct database *database, size_t index)
     return id;
 }
 
+/* Do rows of what it is about name who said it?  By a hash of the id that can be undone. */
+static bool keeps_hashes(const struct signal *signal)
+{
+    return signal->distinct_ms > 0 || signal->trending_half_life_ms > 0;
+}
+
 /* May rows under entities of this kind name users other than their own?  An edge lies under its
  * from-entity, and what a user said of another one under the first. */
 static bool names_users(const struct schema *schema, enum entity_kind kind)
@@ -134,8 +140,11 @@ static bool names_users(const struct schema *schema, enum entity_kind kind)
         const struct relation *relation = &schema->relations[i];
         if (relation->to == ENTITY_USER && relation->from == kind) return true;
     }
-    for (size_t i = 0; i < schema->signal_count && kind == ENTITY_USER; i++)
-        if (schema->signals[i].kind == ENTITY_USER) return true;
+    for (size_t i = 0; i < schema->signal_count; i++) {
+        const struct signal *signal = &schema->signals[i];
+        if (kind == ENTITY_USER && signal->kind == ENTITY_USER) return true;
+        if (kind == signal->kind && keeps_hashes(signal)) return true;
+    }
     return false;
 }
 

@@ -1,5 +1,8 @@
 /* FORGET: what it answers, and that by its deadline no file has a byte of the person. */
 #include "feed.h"
+
+#include "base/bytes.h"
+#include "base/hash.h"
 #include "harness/folder.h"
 
 #include <fcntl.h>
@@ -267,6 +270,33 @@ static void what_tied_others_to_a_person_is_in_no_file(struct test *t)
     folder_remove(&folder);
 }
 
+/* Items name who came to them by a hash, which can be undone: files of old do so as well. */
+static void no_row_of_an_item_has_a_person_by_its_hash(struct test *t)
+{
+    static const char *const signals[] = {"meet", "rise"};
+    for (unsigned i = 0; i < 2; i++) {
+        struct feed feed = {.now_ms = FEED_NOW_MS};
+        struct folder folder;
+        uint8_t hash[8];
+        const char *const bytes = (const char *)hash;
+        store_u64(hash, hash_u64(42));
+        CHECK(folder_make(&folder));
+        CHECK(open_at(&feed, &folder));
+        CHECK(feed_script(&feed, "DEFINE SIGNAL meet ON item DISTINCT USERS 24h;"
+                                 "DEFINE SIGNAL rise ON item WINDOWS 1h, 24h VELOCITY 1h TRENDING "
+                                 "HALF LIFE 2h; PUT item 1 {};"));
+        CHECK(feed_do(&feed, "SIGNAL %s ON item 1 BY user 42", signals[i]));
+        CHECK_EQ(tidal_close(feed.db, &feed.error), TIDAL_OK);
+        CHECK(open_at(&feed, &folder));
+        CHECK(files_with_bytes(&folder, "store", bytes, sizeof hash) > 0);
+        CHECK(forget(&feed, "FORGET user 42", tidal_lsn(feed.db) + 1) > 0);
+        CHECK_EQ(tidal_checkpoint(feed.db, &feed.error), TIDAL_OK);
+        CHECK_EQ(files_with_bytes(&folder, "store", bytes, sizeof hash), 0);
+        CHECK_EQ(tidal_close(feed.db, &feed.error), TIDAL_OK);
+        folder_remove(&folder);
+    }
+}
+
 static void many_are_forgotten_at_once(struct test *t)
 {
     struct feed feed = {.now_ms = FEED_NOW_MS};
@@ -308,6 +338,7 @@ int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(by_the_deadline_no_file_has_a_byte_of_the_person),
                CASE(history_forgets_by_the_deadline), CASE(who_was_deleted_can_be_forgotten),
-               CASE(what_tied_others_to_a_person_is_in_no_file), CASE(many_are_forgotten_at_once),
+               CASE(what_tied_others_to_a_person_is_in_no_file),
+               CASE(no_row_of_an_item_has_a_person_by_its_hash), CASE(many_are_forgotten_at_once),
                CASE(only_known_users_are_forgotten));
 }
