@@ -52,10 +52,17 @@ struct bound_feature {
     double prior, prior_mean;
 };
 
+/* Most sums have few bits, and those are converted much faster; to the same double. */
+static double to_double(__int128 sum)
+{
+    int64_t few = (int64_t)sum;
+    return few == sum ? (double)few : (double)sum;
+}
+
 /* All that was ever counted. */
 static double counted(const struct layout *layout, int64_t count, __int128 sum)
 {
-    return layout->is_weighted ? (double)sum * UNIT : (double)count;
+    return layout->is_weighted ? to_double(sum) * UNIT : (double)count;
 }
 
 static double counted_of(const struct signal_table *table, struct held held)
@@ -82,7 +89,8 @@ static struct window_value read_window(struct held held, const struct layout *la
 {
     struct window_reading reading = held_window(held, layout, window->ring, &window->at);
     double count = (double)reading.count - (double)reading.tail_count * reading.tail_outside;
-    double sum = ((double)reading.sum - (double)reading.tail_sum * reading.tail_outside) * UNIT;
+    double sum =
+        (to_double(reading.sum) - to_double(reading.tail_sum) * reading.tail_outside) * UNIT;
     return (struct window_value){
         .count = layout->is_weighted ? sum : count,
         .sum = sum,
@@ -98,7 +106,7 @@ static struct window_value read_slot(const struct bound_feature *bound, struct h
     if (bound->feature->slot != WINDOW_ALL) return read_window(held, layout, &bound->window);
     return (struct window_value){
         .count = counted_of(bound->table, held),
-        .sum = (double)held_sum(held, layout) * UNIT,
+        .sum = to_double(held_sum(held, layout)) * UNIT,
         .minimum = held_minimum(held, layout),
         .maximum = held_maximum(held, layout),
     };
