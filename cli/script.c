@@ -103,6 +103,8 @@ static bool run_statement(const struct script *script, size_t offset, size_t byt
         if (code == TIDAL_OK) code = result_print(query, session->format, stdout, &rows, &error);
         if (session->running) session->running(NULL);
     }
+    if (code == TIDAL_OK && session->format == FORMAT_TABLE && tidal_query_page(query) != 0)
+        printf("NEXT PAGE OF %" PRIu64 ";\n", tidal_query_page(query));
     if (code == TIDAL_OK && session->verbose)
         print_summary(query, rows, milliseconds_now() - start_ms);
     tidal_query_free(query);

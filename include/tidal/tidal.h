@@ -285,6 +285,9 @@ TIDAL_API uint64_t tidal_query_lsn(const tidal_query *query);
 /* NOW and SEED that a RETRIEVE used: give them again to get the same ranking. */
 TIDAL_API int64_t tidal_query_now(const tidal_query *query);
 TIDAL_API uint64_t tidal_query_seed(const tidal_query *query);
+/* Of a RETRIEVE ... PAGED or a NEXT PAGE that has run: the number that `NEXT PAGE OF` takes; 0 if
+ * there is no more. */
+TIDAL_API uint64_t tidal_query_page(const tidal_query *query);
 /* True if a finished write was a repeat of one in the log: nothing was done again, and the LSN is
  * that of the first. */
 TIDAL_API bool tidal_query_duplicate(const tidal_query *query);

@@ -136,6 +136,11 @@ uint64_t tidal_query_seed(const tidal_query *query)
     return query->result.seed;
 }
 
+uint64_t tidal_query_page(const tidal_query *query)
+{
+    return query->result.page;
+}
+
 bool tidal_query_cut(const tidal_query *query)
 {
     return query->result.cut;

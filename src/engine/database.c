@@ -196,6 +196,7 @@ static void init(struct database *database, const struct database_options *optio
     mutex_init(&database->keeper_mutex, RANK_KEEPER);
     condition_init(&database->keeper_wakes);
     mutex_init(&database->bases_mutex, RANK_BASES);
+    pages_init(&database->pages, &database->request_memory, RANK_PAGES);
     mutex_init(&database->history_mutex, RANK_HISTORY);
     arena_init(&database->apply_arena, &database->state_memory, APPLY_ARENA_BYTES);
 }
@@ -234,6 +235,7 @@ static void release(struct database *database)
     disk_unlock(database->disk, database->lock);
     if (database->owns_disk) disk_free(database->disk);
     mutex_release(&database->history_mutex);
+    pages_release(&database->pages);
     mutex_release(&database->bases_mutex);
     condition_release(&database->keeper_wakes);
     mutex_release(&database->keeper_mutex);

@@ -7,6 +7,7 @@
 #include "engine/internal.h"
 #include "engine/record.h"
 #include "query/check.h"
+#include "query/page.h"
 #include "query/retrieve.h"
 #include "signals/groups.h"
 #include "signals/ledger.h"
@@ -78,12 +79,14 @@ static enum code ask(struct database *database, const struct execution *executio
                      const struct slate_change **recorded, struct result *result,
                      struct error *error)
 {
+    struct page_rest rest;
     struct request request = {.statement = execution->statement,
                               .bindings = execution->bindings,
                               .clock_ms = clock_ms,
                               .arena = execution->arena,
                               .cancelled = execution->cancelled,
-                              .recorded = recorded};
+                              .recorded = recorded,
+                              .rest = &rest};
     struct view view;
     enum code code;
     TRY(database_read_begin(database, &view, error));
@@ -96,6 +99,58 @@ static enum code ask(struct database *database, const struct execution *executio
         code = show(&request, result, error);
     }
     database_read_end(database);
+    bool is_paged =
+        execution->statement->kind == STATEMENT_RETRIEVE && execution->statement->retrieve.paged;
+    if (code == CODE_OK && is_paged && rest.count > 0)
+        code = pages_keep(&database->pages, execution, &rest, database_now_ms(database),
+                          &result->page, error);
+out:
+    return code;
+}
+
+/* The statement of the page, at the LSN of now. */
+static enum code ask_page(struct database *database, const struct execution *execution,
+                          struct page *page, uint64_t limit, struct result *result,
+                          struct error *error)
+{
+    struct statement statement;
+    struct view view;
+    enum code code;
+    TRY(statement_parse(page->text, execution->arena, &statement, error));
+    if (page->rest.version != -1) statement.retrieve.version = page->rest.version;
+    struct bindings bindings = {statement.parameters, page->values, statement.parameter_count};
+    struct request request = {.statement = &statement,
+                              .bindings = &bindings,
+                              .clock_ms = database_now_ms(database),
+                              .arena = execution->arena,
+                              .cancelled = execution->cancelled,
+                              .view = &view,
+                              .goes_on = true};
+    TRY(database_read_begin(database, &view, error));
+    code = statement_check(&statement, view.schema, execution->arena, error);
+    if (code == CODE_OK) code = retrieve_page(&request, &page->rest, limit, result, error);
+    database_read_end(database);
+out:
+    return code;
+}
+
+static enum code next_page(struct database *database, const struct execution *execution,
+                           struct result *result, struct error *error)
+{
+    const struct page_statement *next = &execution->statement->page;
+    uint64_t number, limit;
+    struct page *page;
+    enum code code;
+    TRY(bind_u64(&next->page, execution->bindings, "PAGE", &number, error));
+    TRY(pages_take(&database->pages, number, database_now_ms(database), &page, error));
+    struct page_rest before = page->rest;
+    limit = before.limit;
+    if (next->limit.kind != OPERAND_NONE)
+        code = bind_u64(&next->limit, execution->bindings, "LIMIT", &limit, error);
+    if (code == CODE_OK) code = ask_page(database, execution, page, limit, result, error);
+    if (code != CODE_OK) page->rest = before;
+    result->page = page->rest.next < page->rest.count ? number : 0;
+    pages_give(&database->pages, page);
 out:
     return code;
 }
@@ -313,6 +368,8 @@ enum code execute(struct database *database, const struct execution *execution,
     case STATEMENT_RETRIEVE:
     case STATEMENT_WHY_NOT:
         return run_question(database, execution, result, error);
+    case STATEMENT_NEXT_PAGE:
+        return next_page(database, execution, result, error);
     case STATEMENT_TAIL: /* see engine/tail.h */
         return error_set(error, CODE_MISUSE, AREA_ENGINE, "TAIL is read row by row");
     case STATEMENT_EXPORT: /* see engine/training.h */

@@ -6,6 +6,7 @@
 #include "engine/cursors.h"
 #include "engine/database.h"
 #include "engine/identity.h"
+#include "engine/pages.h"
 #include "os/clock.h"
 #include "os/disk.h"
 #include "os/phase_lock.h"
@@ -20,7 +21,8 @@ enum {
     RANK_APPLY = LOCK_RANK_ENGINE + 2,
     RANK_HISTORY = LOCK_RANK_ENGINE + 3,
     RANK_BASES = LOCK_RANK_ENGINE + 4,
-    RANK_KEEPER = LOCK_RANK_STATE + 50
+    RANK_KEEPER = LOCK_RANK_STATE + 50,
+    RANK_PAGES = LOCK_RANK_STATE + 60
 };
 
 enum fold_index {
@@ -146,6 +148,8 @@ struct database {
     int64_t retain_ms;
     int64_t max_age_ms;    /* the log holds nothing older, if recovery can do without */
     bool settings_changed; /* these two are not what the store has; under checkpoint_mutex */
+
+    struct pages pages; /* of RETRIEVE ... PAGED */
 
     struct thread keeper;
     bool has_keeper;

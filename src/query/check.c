@@ -146,6 +146,25 @@ enum code item_check(const struct retrieve_statement *retrieve,
     return CODE_OK;
 }
 
+/* Pages go on from what is ranked now; scores are those of the first page. */
+static enum code check_paged(const struct statement *statement, struct error *error)
+{
+    const struct retrieve_statement *retrieve = &statement->retrieve;
+    const char *other = statement->kind == STATEMENT_WHY_NOT   ? "WHY NOT"
+                        : retrieve->explain                    ? "EXPLAIN"
+                        : retrieve->record                     ? "RECORD"
+                        : retrieve->as_of.kind != OPERAND_NONE ? "AS OF"
+                                                               : NULL;
+    if (!retrieve->paged) return CODE_OK;
+    for (size_t i = 0; !other && i < retrieve->returning_count; i++)
+        if (retrieve->returning[i].kind == RETURNING_EXPLAIN) other = "RETURNING explain";
+    if (!other) return CODE_OK;
+    error_set(error, CODE_INVALID, AREA_QUERY, "PAGED and %s exclude each other", other);
+    error_at(error, retrieve->paged_position);
+    error_hint(error, "leave out one of them");
+    return CODE_INVALID;
+}
+
 static enum code check_retrieve(const struct statement *statement, const struct schema *schema,
                                 struct arena *arena, struct error *error)
 {
@@ -154,6 +173,7 @@ static enum code check_retrieve(const struct statement *statement, const struct 
     const struct context *context;
     struct column column;
     enum code code;
+    TRY(check_paged(statement, error));
     TRY(ranking_find(retrieve, schema, &ranking, error));
     TRY(retrieve_check(retrieve, schema, arena, error));
     TRY(item_check(retrieve, ranking, error));

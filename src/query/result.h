@@ -42,6 +42,7 @@ struct result {
     lsn lsn;
     int64_t now_ms;
     uint64_t seed;
+    uint64_t page; /* NEXT PAGE OF it has more; 0: there is no more, or it was not asked for */
     bool cut;
 };
 

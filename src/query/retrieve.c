@@ -5,6 +5,7 @@
 #include "entities/entities.h"
 #include "query/check.h"
 #include "query/number.h"
+#include "query/page.h"
 #include "query/record.h"
 
 #include <stdio.h>
@@ -243,11 +244,26 @@ enum code retrieve(const struct request *request, struct result *result, struct 
     struct slate slate;
     enum code code;
     TRY(slate_build(&slate, request, error));
+    if (slate.retrieve->paged && !page_split(&slate, slate.page_limit, request->rest))
+        TRY(no_memory(error));
     TRY(slate.retrieve->explain ? explain(&slate, result, error)
                                 : fill_rows(&slate, result, error));
     stamp(&slate, result);
     if (slate.retrieve->record && request->recorded)
         code = record_slate(&slate, request->recorded, error);
+out:
+    slate_release(&slate);
+    return code;
+}
+
+enum code retrieve_page(const struct request *request, struct page_rest *rest, uint64_t limit,
+                        struct result *result, struct error *error)
+{
+    struct slate slate;
+    enum code code;
+    TRY(page_build(&slate, request, rest, limit, error));
+    TRY(fill_rows(&slate, result, error));
+    stamp(&slate, result);
 out:
     slate_release(&slate);
     return code;

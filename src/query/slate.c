@@ -75,6 +75,7 @@ static enum code find_now(struct slate *slate, struct error *error)
     if (is_given)
         TRY(bind_time(&slate->retrieve->now, request->bindings, "NOW", &slate->scope.now_ms,
                       error));
+    if (request->goes_on && slate->scope.now_ms < watermark_ms) slate->scope.now_ms = watermark_ms;
     if (!is_a_time(slate->scope.now_ms)) {
         error_set(error, CODE_INVALID, AREA_QUERY, "NOW is outside the years 0001 to 9999");
         error_at(error, is_given ? slate->retrieve->now.position : slate->retrieve->as_of.position);
@@ -274,7 +275,7 @@ static enum code choose_items(struct slate *slate, struct error *error)
     return ok ? CODE_OK : error_no_memory(error, AREA_QUERY, 0);
 }
 
-enum code slate_build(struct slate *slate, const struct request *request, struct error *error)
+enum code slate_gate(struct slate *slate, const struct request *request, struct error *error)
 {
     enum code code;
     *slate = (struct slate){.request = request, .retrieve = &request->statement->retrieve};
@@ -292,7 +293,17 @@ enum code slate_build(struct slate *slate, const struct request *request, struct
     bitset_init(&slate->eligible, request->arena->memory);
     TRY(prepare(slate, error));
     candidates_init(&slate->candidates, &slate->scope, &slate->eligible, slate->retrieve->where);
-    TRY(find_eligible(slate, error));
+    code = find_eligible(slate, error);
+out:
+    return code;
+}
+
+enum code slate_build(struct slate *slate, const struct request *request, struct error *error)
+{
+    enum code code;
+    TRY(slate_gate(slate, request, error));
+    slate->page_limit = slate->limit;
+    if (slate->retrieve->paged) slate->limit = STATEMENT_LIMIT_MAXIMUM;
     TRY(candidates_draw(&slate->candidates, slate->ranking, error));
     TRY(score_all(slate, error));
     code = choose_items(slate, error);

@@ -16,6 +16,8 @@
 #include "ranking/diversity.h"
 #include "ranking/score.h"
 
+struct page_rest;
+
 struct request {
     const struct statement *statement;
     const struct bindings *bindings;
@@ -25,6 +27,9 @@ struct request {
     atomic_bool *cancelled; /* NULL: never */
     /* RETRIEVE ... RECORD: given what was served, in the arena; NULL: not wanted */
     const struct slate_change **recorded;
+    /* RETRIEVE ... PAGED: given what comes behind the first page, in the arena */
+    struct page_rest *rest;
+    bool goes_on; /* a later page: a NOW that was given has been passed by newer events */
 };
 
 struct slate_item {
@@ -49,6 +54,7 @@ struct slate {
     struct slate_item *chosen;
     size_t chosen_count;
     uint64_t limit, offset, seed;
+    uint64_t page_limit; /* of one that is PAGED: rows of a page; `limit` is then of all of them */
     size_t live_count, unexpired_count, where_count, gated_count; /* items left after each step */
     size_t capped_count; /* left out by caps before the slate was full */
 };
@@ -57,6 +63,9 @@ struct slate {
  * before the newest event), NOT_FOUND (profile), CANCELLED, NO_MEMORY. */
 MUST_USE enum code slate_build(struct slate *slate, const struct request *request,
                                struct error *error);
+/* Only as far as the eligible items.  Likewise. */
+MUST_USE enum code slate_gate(struct slate *slate, const struct request *request,
+                              struct error *error);
 void slate_release(struct slate *slate);
 
 /* Brings the first `count` items in order (at most all candidates). */

@@ -219,7 +219,8 @@ static enum code refuse_clause(struct parser *parser, const struct operand *oper
                                           "NOW",   "SEED",    "SCORE",     "TIMES", "EXCLUDE",
                                           "USING", "FROM",    "DIVERSIFY", "RECORD"};
     bool again = operand || parser_at(parser, "where") || parser_at(parser, "returning") ||
-                 parser_at(parser, "context") || parser_at(parser, "record");
+                 parser_at(parser, "context") || parser_at(parser, "record") ||
+                 parser_at(parser, "paged");
     if (again) return parser_expected(parser, "each clause once");
     for (size_t i = 0; i < sizeof ranking / sizeof *ranking; i++) {
         if (!parser_at(parser, ranking[i])) continue;
@@ -252,6 +253,12 @@ static enum code parse_clause(struct parser *parser, struct retrieve_statement *
     if (parser_at(parser, "context") && !retrieve->contexts) {
         parser_advance(parser);
         return parse_contexts(parser, retrieve);
+    }
+    if (parser_at(parser, "paged") && !retrieve->paged) {
+        retrieve->paged = true;
+        retrieve->paged_position = parser->token.position;
+        parser_advance(parser);
+        return CODE_OK;
     }
     if (parser_at(parser, "record") && !retrieve->record) {
         retrieve->record = true;
@@ -366,6 +373,18 @@ out:
     return code;
 }
 
+static enum code parse_page(struct parser *parser, struct page_statement *page)
+{
+    enum code code;
+    TRY(parser_expect(parser, "PAGE"));
+    TRY(parser_expect(parser, "OF"));
+    TRY(parser_operand(parser, "the number of a page or a parameter", &page->page));
+    if (parser_accept(parser, "limit"))
+        TRY(parser_operand(parser, "a whole number or a parameter", &page->limit));
+out:
+    return code;
+}
+
 static enum code parse_why_not(struct parser *parser, struct retrieve_statement *retrieve)
 {
     enum code code;
@@ -441,7 +460,7 @@ static const struct {
     {"retrieve", STATEMENT_RETRIEVE}, {"why", STATEMENT_WHY_NOT},
     {"show", STATEMENT_SHOW},         {"checkpoint", STATEMENT_CHECKPOINT},
     {"forget", STATEMENT_FORGET},     {"tail", STATEMENT_TAIL},
-    {"export", STATEMENT_EXPORT},
+    {"export", STATEMENT_EXPORT},     {"next", STATEMENT_NEXT_PAGE},
 };
 
 static enum code parse_kind(struct parser *parser, uint64_t start, struct statement *statement)
@@ -471,6 +490,8 @@ static enum code parse_kind(struct parser *parser, uint64_t start, struct statem
         return parse_why_not(parser, &statement->retrieve);
     case STATEMENT_SHOW:
         return parse_show(parser, statement);
+    case STATEMENT_NEXT_PAGE:
+        return parse_page(parser, &statement->page);
     case STATEMENT_TAIL:
         return parse_tail(parser, &statement->tail);
     case STATEMENT_EXPORT:
@@ -487,7 +508,7 @@ static enum code no_statement(struct parser *parser)
     static const char *const words[] = {"DEFINE",      "PUT",    "PATCH",    "DELETE",   "SIGNAL",
                                         "RETRACT",     "RELATE", "UNRELATE", "RETRIEVE", "EXPLAIN",
                                         "TRANSACTION", "SHOW",   "TAIL",     "FORGET",   "ADVANCE",
-                                        "DROP",        "EXPORT"};
+                                        "DROP",        "EXPORT", "NEXT"};
     enum code code = parser_expected(
         parser, "a statement (DEFINE, PUT, SIGNAL, RELATE, RETRIEVE, EXPLAIN, WHY NOT, SHOW, ...)");
     if (parser->token.kind == TOKEN_WORD)

@@ -30,6 +30,7 @@ enum statement_kind {
     STATEMENT_SHOW,
     STATEMENT_CHECKPOINT,
     STATEMENT_TAIL,
+    STATEMENT_NEXT_PAGE,
     STATEMENT_CURSOR, /* DEFINE CURSOR, ADVANCE CURSOR, DROP CURSOR */
     STATEMENT_EXPORT  /* EXPORT TRAINING */
 };
@@ -100,6 +101,8 @@ struct retrieve_statement {
     bool explain;
     bool record, record_features; /* what is served is logged: a write */
     uint64_t record_position;
+    bool paged; /* what comes behind LIMIT is kept, for NEXT PAGE */
+    uint64_t paged_position;
     bool has_user;
     struct reference user;
     bool has_item;
@@ -115,6 +118,11 @@ struct retrieve_statement {
     struct returning *returning; /* NULL: id, score */
     size_t returning_count;
     struct reference why_not; /* WHY NOT item 7 IN ... */
+};
+
+/* NEXT PAGE OF 17 LIMIT 20 */
+struct page_statement {
+    struct operand page, limit;
 };
 
 /* Columns of TAIL's rows. */
@@ -197,6 +205,7 @@ struct statement {
             size_t count;
         } transaction;
         struct retrieve_statement retrieve; /* RETRIEVE, WHY NOT */
+        struct page_statement page;
         struct tail_statement tail;
         struct cursor_statement cursor;
         struct export_statement export;

@@ -71,6 +71,9 @@ static const struct {
      "trending(view, 1h, 5), trending(view, genre = 'a'), trending(view, 1h, item.genre = $g, 5), "
      "popular(view, 7d), popular(view, 7d, 5), popular(view, 7d, genre = 'a', 5)",
      STATEMENT_RETRIEVE},
+    {"RETRIEVE items LIMIT 20 PAGED", STATEMENT_RETRIEVE},
+    {"NEXT PAGE OF 17;", STATEMENT_NEXT_PAGE},
+    {"NEXT PAGE OF $page LIMIT $n", STATEMENT_NEXT_PAGE},
 };
 
 static void every_form_of_every_statement_parses(struct test *t)
