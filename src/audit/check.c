@@ -75,7 +75,7 @@ static void check_store(struct check *check)
         store_close(store);
     }
     if (code != CODE_OK && error.hint[0] == '\0')
-        error_hint(&error, "restore a backup, or salvage what verifies");
+        error_hint(&error, "restore a backup, or keep what verifies: tidal salvage DIR NEW");
     note(code, &error, &check->report->store_fault);
 }
 
@@ -123,7 +123,7 @@ static enum code fold_from_nothing(struct check *check, struct error *error)
                      "the store's rows are not what the log says: folding LSN 1 to %" PRIu64
                      " from nothing gives another state",
                      report->state);
-    error_hint(error, "the log is whole: salvage makes a database of it alone");
+    error_hint(error, "the log is whole: tidal salvage DIR NEW makes a database of it alone");
 out:
     drop_shadow(check);
     return code;

@@ -160,7 +160,7 @@ static enum code check_content(const struct wal_entry *entry, struct error *erro
     error_set(error, CODE_CORRUPT, AREA_WAL,
               "the content of LSN %" PRIu64 " in the log is not what its identity says",
               entry->lsn);
-    error_hint(error, "restore a backup, or salvage what verifies");
+    error_hint(error, "restore a backup, or keep what verifies: tidal salvage DIR NEW");
     return CODE_CORRUPT;
 }
 

@@ -109,7 +109,7 @@ static enum code differs(const struct rows *rows, const char *how, struct error 
                   (int)(rows->key.bytes < 40 ? rows->key.bytes : 40), (const char *)rows->key.data,
                   keyspace, how);
     }
-    error_hint(error, "restore a backup, or salvage what verifies");
+    error_hint(error, "restore a backup, or keep what verifies: tidal salvage DIR NEW");
     return CODE_CORRUPT;
 }
 

@@ -72,7 +72,9 @@ void scan_report(const struct scan *scan, struct wal_recovery *report)
 static enum code corrupt_at(struct error *error, uint64_t offset)
 {
     error_at(error, offset);
-    error_hint(error, "restore a backup, or salvage what verifies; nothing was changed");
+    error_hint(
+        error,
+        "restore a backup, or keep what verifies: tidal salvage DIR NEW; nothing was changed");
     return error->code;
 }
 

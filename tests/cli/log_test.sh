@@ -65,7 +65,7 @@ damage_is_placed_and_what_stands_before_it_is_dumped() {
     damage "$(ls -d $db/wal/* | sed -n 2p)" 4200 || return
     run log verify $db
     [ $code -eq 1 ] && has out 'whole up to the damage: lsn 1 to 6' && has err ', at byte 4096' &&
-        has err 'hint: restore a backup, or salvage what verifies' || return
+        has err 'hint: restore a backup, or keep what verifies: tidal salvage' || return
     run log dump $db
     [ $code -eq 1 ] && [ "$(wc -l <out)" -eq 6 ] && has err damaged
 }
