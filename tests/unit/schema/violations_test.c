@@ -328,7 +328,7 @@ static void exposures_are_of_topics_and_have_a_limit(struct test *t)
     CHECK_REFUSED(&d, define_exposure("nothing", HOUR_MS), 24, "item has no field 'nothing'");
     CHECK_REFUSED(&d, define_exposure("tags", 59999), 40, "is too short");
     CHECK_REFUSED(&d, define_exposure("tags", 0), 40, "is zero");
-    CHECK_REFUSED(&d, define_exposure("tags", 367 * DAY_MS), 40, "longer than 366 days");
+    CHECK_REFUSED(&d, define_exposure("tags", (int64_t)(367 * DAY_MS)), 40, "longer than 366 days");
     struct definition of_user = define_exposure("country", HOUR_MS);
     of_user.exposure.kind = ENTITY_USER;
     CHECK_REFUSED(&d, of_user, 24, "items are shown");
