@@ -59,5 +59,6 @@ void builder_add_exposure(struct schema *schema, const struct exposure_definitio
         half_life->milliseconds < EXPOSURE_HALF_LIFE_MINIMUM_MS)
         violations_add(violations, half_life->position, "use 1m to 366d, best 1h to 24h",
                        "half-life of EXPOSURE is too short");
-    if (violations->count == 0) field->exposure_half_life_ms = (int64_t)half_life->milliseconds;
+    if (field && violations->count == 0)
+        field->exposure_half_life_ms = (int64_t)half_life->milliseconds;
 }

@@ -197,8 +197,8 @@ static void add_populars(struct signal *signal, const struct signal_definition *
                        "POPULAR %s is not a declared half-life of signal '%.*s'", text,
                        NAME_ARGUMENTS(signal->name));
     }
-    for (uint8_t slot = 0; slot < LIMIT_HALF_LIVES; slot++)
-        if (wanted[slot]) signal->popular_slots[signal->popular_count++] = slot;
+    for (unsigned slot = 0; slot < LIMIT_HALF_LIVES; slot++)
+        if (wanted[slot]) signal->popular_slots[signal->popular_count++] = (uint8_t)slot;
 }
 
 static void add_index_field(const struct schema *schema, struct signal *signal,

@@ -82,6 +82,7 @@ void table_find_all(const struct signal_table *table, const ordinal *ordinals, s
     }
     for (size_t i = 0; i < count; i++) {
         if (!held[i].compact) continue;
+        assert(places[i]);
         unsigned block_class = pool_class_of(*places[i]);
         if (block_class == 0)
             held[i] = table_held(table, *places[i]);
@@ -316,6 +317,7 @@ static ALWAYS_INLINE bool add_event(struct ledger *ledger, struct found *found,
             return false;
         *found = find(ledger, change);
     }
+    assert(found->block);
     struct record *record = *(struct record **)found->block;
     ledger->record_bytes -= record_bytes(record);
     bool added = record_add(record, &table->layout, ledger->memory, event, decays);

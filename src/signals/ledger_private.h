@@ -6,6 +6,8 @@
 #include "signals/ledger.h"
 #include "signals/slots.h"
 
+#include <assert.h>
+
 /* Row codec: ledger_row.c. */
 void record_encode(const struct record *record, const struct layout *layout, struct buffer *out);
 /* The record in the layout that the row states, given in *layout (as far as a row knows it). */
@@ -57,6 +59,7 @@ struct held {
 static inline struct held held_of(block_handle handle, void *block)
 {
     struct held held = {NULL, NULL};
+    assert(block);
     if (pool_class_of(handle) == 0)
         held.record = *(struct record **)block;
     else
@@ -88,31 +91,37 @@ static inline bool held_any(struct held held)
 
 static inline int64_t held_newest_ms(struct held held)
 {
+    assert(held_any(held));
     return held.compact ? compact_newest_ms(held.compact) : held.record->newest_ms;
 }
 
 static inline int64_t held_count(struct held held)
 {
+    assert(held_any(held));
     return held.compact ? held.compact->count : held.record->count;
 }
 
 static inline __int128 held_sum(struct held held, const struct layout *layout)
 {
+    assert(held_any(held));
     return held.compact ? compact_sum(held.compact, layout) : held.record->sum;
 }
 
 static inline int64_t held_minimum(struct held held, const struct layout *layout)
 {
+    assert(held_any(held));
     return held.compact ? compact_minimum(held.compact, layout) : held.record->minimum;
 }
 
 static inline int64_t held_maximum(struct held held, const struct layout *layout)
 {
+    assert(held_any(held));
     return held.compact ? compact_maximum(held.compact, layout) : held.record->maximum;
 }
 
 static inline decay_sum held_decay(struct held held, uint32_t slot)
 {
+    assert(held_any(held));
     return held.compact ? compact_decay(held.compact, slot) : held.record->decays[slot];
 }
 
