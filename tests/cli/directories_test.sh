@@ -59,7 +59,8 @@ damage_in_the_store_is_found_and_the_log_is_not_blamed() {
     rm $db/store/*.sst || return
     run check $db
     [ $code -eq 1 ] && has out 'log:   lsn 1 to 5' && has out 'store: DAMAGED' &&
-        has err 'cannot open the store' && has err 'hint: restore a backup, or keep what verifies: tidal salvage'
+        has err 'cannot open the store' &&
+            has err 'hint: restore a backup, or keep what verifies: tidal salvage'
 }
 
 no_command_makes_a_database_but_the_shell() {
