@@ -27,7 +27,7 @@ static enum code not_retained(struct database *database, const struct operand *s
     struct wal_stats stats;
     wal_stats(database->wal, &stats);
     error_set(error, CODE_NOT_RETAINED, AREA_ENGINE,
-              "SINCE is not retained: the log begins at LSN %" PRIu64, stats.oldest_lsn);
+              "what to export is not retained: the log begins at LSN %" PRIu64, stats.oldest_lsn);
     error_at(error, since->position);
     error_hint(error, "export SINCE LSN %" PRIu64 ", or keep more with retain_log_ms",
                stats.oldest_lsn);
