@@ -10,8 +10,8 @@ cd "$(dirname "$0")/.." || exit 1
 bin=build/release/bin
 counted='[0-9] (seeds|kills|states|entries|changes|checkpoints|runs)|flips:'
 counted+='|^(mutant|full|broken|SKIPPED|again)'
-scripts/build.sh release >build/torture-build.log 2>&1 || { cat build/torture-build.log; exit 1; }
 mkdir -p build/torture
+scripts/build.sh release >build/torture-build.log 2>&1 || { cat build/torture-build.log; exit 1; }
 
 # with "NAME=VALUE..." PROGRAM [CASE]: says how to repeat it, then runs it.
 with() {
