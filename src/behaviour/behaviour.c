@@ -69,15 +69,9 @@ void behaviour_resolve(const struct behaviour *behaviour, struct resolved_change
 static bool mark_dirty(struct behaviour *behaviour, struct pair *pair)
 {
     if (pair->dirty) return true;
-    struct dirty_list *dirty = &behaviour->dirty;
-    void *list = dirty->list;
-    bool room = memory_grow(behaviour->memory, &list, &dirty->capacity,
-                            dirty->count + behaviour->sealed.count + 1, sizeof *dirty->list,
-                            SIZE_MAX / sizeof *dirty->list);
-    dirty->list = list;
-    if (!room) return false;
-    dirty->list[dirty->count++] =
-        (struct dirty_pair){pair->user_id, pair->subject_id, pair->user, pair->subject, pair->kind};
+    const struct dirty_pair one = {pair->user_id, pair->subject_id, pair->user, pair->subject,
+                                   pair->kind};
+    if (!dirty_rows_add(&behaviour->rows, &one)) return false;
     pair->dirty = true;
     return true;
 }
@@ -168,8 +162,9 @@ static enum code behaviour_apply(void *fold, const struct resolved_change *chang
 
 static void set_dirty(struct behaviour *behaviour, bool dirty)
 {
-    for (size_t i = 0; i < behaviour->sealed.count; i++) {
-        const struct dirty_pair *sealed = &behaviour->sealed.list[i];
+    const struct dirty_pair *rows = behaviour->rows.sealed.entries;
+    for (size_t i = 0; i < behaviour->rows.sealed.count; i++) {
+        const struct dirty_pair *sealed = &rows[i];
         struct pair *pair = pair_find(behaviour, sealed->user, sealed->kind, sealed->subject);
         if (pair) pair->dirty = dirty;
     }
@@ -178,29 +173,15 @@ static void set_dirty(struct behaviour *behaviour, bool dirty)
 static void behaviour_seal(void *fold)
 {
     struct behaviour *behaviour = fold;
-    assert(behaviour->sealed.count == 0);
-    struct dirty_list empty = behaviour->sealed;
-    behaviour->sealed = behaviour->dirty;
-    behaviour->dirty = empty;
+    dirty_rows_seal(&behaviour->rows);
     set_dirty(behaviour, false);
 }
 
-/* A row may then be listed twice; what is written is its state, so that does no harm. */
 static void behaviour_sealed(void *fold, bool durable)
 {
     struct behaviour *behaviour = fold;
-    struct dirty_list *sealed = &behaviour->sealed, *dirty = &behaviour->dirty;
     if (!durable) set_dirty(behaviour, true);
-    if (!durable && dirty->count == 0) {
-        struct dirty_list swap = *dirty;
-        *dirty = *sealed;
-        *sealed = swap;
-    } else if (!durable && sealed->count > 0) {
-        assert(dirty->capacity - dirty->count >= sealed->count);
-        memcpy(dirty->list + dirty->count, sealed->list, sealed->count * sizeof *sealed->list);
-        dirty->count += sealed->count;
-    }
-    sealed->count = 0;
+    dirty_rows_sealed(&behaviour->rows, durable);
 }
 
 /* What the lists should hold is what a walk over all pairs finds, in order. */
@@ -259,14 +240,13 @@ static size_t behaviour_bytes(const void *fold)
     size_t bytes = sizeof *behaviour + behaviour->bytes;
     for (size_t i = 0; i < ENTITY_KIND_COUNT; i++)
         bytes += id_map_bytes(&behaviour->subjects[i].pairs);
-    size_t listed = behaviour->dirty.capacity + behaviour->sealed.capacity;
-    return bytes + listed * sizeof *behaviour->dirty.list;
+    return bytes + dirty_rows_bytes(&behaviour->rows);
 }
 
 static size_t behaviour_dirty_bytes(const void *fold)
 {
     enum { ROW_BYTES_ABOUT = 56 };
-    return ((const struct behaviour *)fold)->dirty.count * ROW_BYTES_ABOUT;
+    return ((const struct behaviour *)fold)->rows.changed.count * ROW_BYTES_ABOUT;
 }
 
 static void recent_release(struct recent_list *recent, struct memory *memory)
@@ -292,9 +272,7 @@ static void behaviour_free(void *fold)
         id_map_release(&table->pairs);
         memory_free(memory, table->by_subject, table->capacity * sizeof *table->by_subject);
     }
-    struct dirty_list *dirty = &behaviour->dirty, *sealed = &behaviour->sealed;
-    memory_free(memory, dirty->list, dirty->capacity * sizeof *dirty->list);
-    memory_free(memory, sealed->list, sealed->capacity * sizeof *sealed->list);
+    dirty_rows_release(&behaviour->rows);
     memory_free(memory, behaviour, sizeof *behaviour);
 }
 
@@ -321,6 +299,7 @@ enum code behaviour_create(struct memory *memory,
     struct behaviour *created = memory_allocate_zeroed(memory, sizeof *created);
     if (!created) return error_no_memory(error, AREA_BEHAVIOUR, sizeof *created);
     created->memory = memory;
+    dirty_rows_init(&created->rows, memory, sizeof(struct dirty_pair));
     created->ordinal_of = ordinal_of;
     created->context = context;
     for (size_t i = 0; i < ENTITY_KIND_COUNT; i++)

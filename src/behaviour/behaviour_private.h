@@ -4,6 +4,7 @@
 
 #include "base/id_map.h"
 #include "behaviour/behaviour.h"
+#include "schema/dirty_rows.h"
 
 /* `newest_ms`, `positive_ms`, `negative_ms`: there was none. */
 #define NEVER INT64_MIN
@@ -42,11 +43,6 @@ struct dirty_pair {
     enum entity_kind kind;
 };
 
-struct dirty_list {
-    struct dirty_pair *list;
-    size_t count, capacity;
-};
-
 struct subject_table {
     struct id_map pairs; /* (user, subject) -> struct pair * */
     struct pair **by_subject;
@@ -61,9 +57,8 @@ struct behaviour {
     size_t user_capacity;
     struct subject_table subjects[ENTITY_KIND_COUNT];
     size_t pair_count;
-    struct dirty_list dirty;  /* changed since the last seal */
-    struct dirty_list sealed; /* being written */
-    size_t bytes;             /* held by pairs, users and their lists */
+    struct dirty_rows rows; /* entries: struct dirty_pair */
+    size_t bytes;           /* held by pairs, users and their lists */
 };
 
 /* Whom a pair is of. */

@@ -133,11 +133,12 @@ static enum code write_row(const struct behaviour *behaviour, const struct dirty
 enum code behaviour_write(void *fold, struct store_batch *batch, struct error *error)
 {
     const struct behaviour *behaviour = fold;
+    const struct dirty_pair *rows = behaviour->rows.sealed.entries;
     enum code code = CODE_OK;
     struct buffer row;
     buffer_init(&row, behaviour->memory, ROW_BYTES_MAXIMUM);
-    for (size_t i = 0; i < behaviour->sealed.count; i++)
-        TRY(write_row(behaviour, &behaviour->sealed.list[i], batch, &row, error));
+    for (size_t i = 0; i < behaviour->rows.sealed.count; i++)
+        TRY(write_row(behaviour, &rows[i], batch, &row, error));
 out:
     buffer_release(&row);
     return code;
@@ -186,9 +187,9 @@ static bool parse_ends(const struct behaviour *behaviour, struct slice suffix,
            !pair_find(behaviour, ends->user, ends->kind, ends->subject);
 }
 
-static enum code load_row(struct behaviour *behaviour, struct slice key, struct slice row,
-                          struct error *error)
+static enum code load_row(void *context, struct slice key, struct slice row, struct error *error)
 {
+    struct behaviour *behaviour = context;
     struct pair_ends ends = {0};
     uint8_t tag;
     struct slice suffix;
@@ -215,18 +216,5 @@ enum code behaviour_load(void *fold, struct store *store, const struct schema *s
                          struct error *error)
 {
     (void)schema; /* a row says all: it was resolved when it was applied */
-    struct behaviour *behaviour = fold;
-    struct store_scan *scan = NULL;
-    struct slice key, row;
-    bool has_row;
-    enum code code;
-    TRY(store_scan_open(store, KEYSPACE_USERS, (struct key_range){0}, &scan, error));
-    for (;;) {
-        TRY(store_scan_next(scan, &key, &row, &has_row, error));
-        if (!has_row) break;
-        TRY(load_row(behaviour, key, row, error));
-    }
-out:
-    store_scan_close(scan);
-    return code;
+    return store_for_each(store, KEYSPACE_USERS, (struct key_range){0}, load_row, fold, error);
 }

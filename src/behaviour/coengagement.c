@@ -126,14 +126,7 @@ static struct weight weight_at(int64_t time_ms)
 static bool mark_dirty(struct coengagement *coengagement, struct neighbourhood *hood, ordinal item)
 {
     if (hood->dirty) return true;
-    struct dirty_items *dirty = &coengagement->dirty;
-    void *list = dirty->list;
-    bool room = memory_grow(coengagement->memory, &list, &dirty->capacity,
-                            dirty->count + coengagement->sealed.count + 1, sizeof *dirty->list,
-                            SIZE_MAX / sizeof *dirty->list);
-    dirty->list = list;
-    if (!room) return false;
-    dirty->list[dirty->count++] = item;
+    if (!dirty_rows_add(&coengagement->rows, &item)) return false;
     hood->dirty = true;
     return true;
 }
@@ -373,39 +366,25 @@ static enum code coengagement_apply(void *fold, const struct resolved_change *ch
     return applied ? CODE_OK : error_no_memory(error, AREA_BEHAVIOUR, most);
 }
 
-static void set_dirty(const struct coengagement *coengagement, const struct dirty_items *items,
-                      bool dirty)
+static void set_dirty(const struct coengagement *coengagement, bool dirty)
 {
-    for (size_t i = 0; i < items->count; i++)
-        coengagement->hoods[items->list[i]]->dirty = dirty;
+    const ordinal *rows = coengagement->rows.sealed.entries;
+    for (size_t i = 0; i < coengagement->rows.sealed.count; i++)
+        coengagement->hoods[rows[i]]->dirty = dirty;
 }
 
 static void coengagement_seal(void *fold)
 {
     struct coengagement *coengagement = fold;
-    assert(coengagement->sealed.count == 0);
-    struct dirty_items empty = coengagement->sealed;
-    coengagement->sealed = coengagement->dirty;
-    coengagement->dirty = empty;
-    set_dirty(coengagement, &coengagement->sealed, false);
+    dirty_rows_seal(&coengagement->rows);
+    set_dirty(coengagement, false);
 }
 
-/* A row may then be listed twice; what is written is its state, so that does no harm. */
 static void coengagement_sealed(void *fold, bool durable)
 {
     struct coengagement *coengagement = fold;
-    struct dirty_items *sealed = &coengagement->sealed, *dirty = &coengagement->dirty;
-    if (!durable) set_dirty(coengagement, sealed, true);
-    if (!durable && dirty->count == 0) {
-        struct dirty_items swap = *dirty;
-        *dirty = *sealed;
-        *sealed = swap;
-    } else if (!durable && sealed->count > 0) {
-        assert(dirty->capacity - dirty->count >= sealed->count);
-        memcpy(dirty->list + dirty->count, sealed->list, sealed->count * sizeof *sealed->list);
-        dirty->count += sealed->count;
-    }
-    sealed->count = 0;
+    if (!durable) set_dirty(coengagement, true);
+    dirty_rows_sealed(&coengagement->rows, durable);
 }
 
 static bool check_hood(struct neighbourhood *hood, ordinal item)
@@ -446,14 +425,13 @@ static bool coengagement_check(const void *fold, char *reason, size_t reason_byt
 static size_t coengagement_bytes(const void *fold)
 {
     const struct coengagement *coengagement = fold;
-    size_t listed = coengagement->dirty.capacity + coengagement->sealed.capacity;
-    return sizeof *coengagement + coengagement->bytes + listed * sizeof(ordinal);
+    return sizeof *coengagement + coengagement->bytes + dirty_rows_bytes(&coengagement->rows);
 }
 
 static size_t coengagement_dirty_bytes(const void *fold)
 {
     enum { ROW_BYTES_ABOUT = 200 };
-    return ((const struct coengagement *)fold)->dirty.count * ROW_BYTES_ABOUT;
+    return ((const struct coengagement *)fold)->rows.changed.count * ROW_BYTES_ABOUT;
 }
 
 static void coengagement_free(void *fold)
@@ -464,8 +442,7 @@ static void coengagement_free(void *fold)
     for (size_t i = 0; i < coengagement->capacity; i++)
         if (coengagement->hoods[i]) hood_free(coengagement, coengagement->hoods[i]);
     memory_free(memory, coengagement->hoods, coengagement->capacity * sizeof *coengagement->hoods);
-    memory_free(memory, coengagement->dirty.list, coengagement->dirty.capacity * sizeof(ordinal));
-    memory_free(memory, coengagement->sealed.list, coengagement->sealed.capacity * sizeof(ordinal));
+    dirty_rows_release(&coengagement->rows);
     memory_free(memory, coengagement, sizeof *coengagement);
 }
 
@@ -492,6 +469,7 @@ enum code coengagement_create(struct memory *memory,
     struct coengagement *created = memory_allocate_zeroed(memory, sizeof *created);
     if (!created) return error_no_memory(error, AREA_BEHAVIOUR, sizeof *created);
     created->memory = memory;
+    dirty_rows_init(&created->rows, memory, sizeof(ordinal));
     created->ordinal_of = ordinal_of;
     created->context = context;
     *coengagement = created;

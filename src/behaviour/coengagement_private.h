@@ -3,6 +3,7 @@
 #define TIDAL_BEHAVIOUR_COENGAGEMENT_PRIVATE_H
 
 #include "behaviour/coengagement.h"
+#include "schema/dirty_rows.h"
 
 /* An event at the beginning of an epoch weighs 2^16 units of it. */
 enum { COENGAGEMENT_WEIGHT_BITS = 16 };
@@ -49,20 +50,15 @@ static inline size_t neighbourhood_bytes(size_t capacity)
     return sizeof(struct neighbourhood) + capacity * (3 * sizeof(uint32_t) + 1);
 }
 
-struct dirty_items {
-    ordinal *list;
-    size_t count, capacity;
-};
-
 struct coengagement {
     struct memory *memory;
     ordinal (*ordinal_of)(void *context, enum entity_kind kind, entity_id id);
     void *context;
     struct neighbourhood **hoods; /* by ordinal; NULL: none */
     size_t capacity, count;
-    uint32_t deletions; /* since it was opened; not state */
-    struct dirty_items dirty, sealed;
-    size_t bytes; /* of neighbourhoods and their table */
+    uint32_t deletions;     /* since it was opened; not state */
+    struct dirty_rows rows; /* entries: ordinal */
+    size_t bytes;           /* of neighbourhoods and their table */
 };
 
 static inline struct neighbourhood *hood_find(const struct coengagement *coengagement, ordinal item)

@@ -67,11 +67,12 @@ static enum code write_row(const struct coengagement *coengagement, ordinal item
 enum code coengagement_write(void *fold, struct store_batch *batch, struct error *error)
 {
     const struct coengagement *coengagement = fold;
+    const ordinal *rows = coengagement->rows.sealed.entries;
     enum code code = CODE_OK;
     struct buffer row;
     buffer_init(&row, coengagement->memory, ROW_BYTES_MAXIMUM);
-    for (size_t i = 0; i < coengagement->sealed.count; i++)
-        TRY(write_row(coengagement, coengagement->sealed.list[i], batch, &row, error));
+    for (size_t i = 0; i < coengagement->rows.sealed.count; i++)
+        TRY(write_row(coengagement, rows[i], batch, &row, error));
 out:
     buffer_release(&row);
     return code;
@@ -119,9 +120,9 @@ static bool decode_neighbour(struct cursor *cursor, const struct coengagement *c
     return true;
 }
 
-static enum code load_row(struct coengagement *coengagement, struct slice key, struct slice row,
-                          struct error *error)
+static enum code load_row(void *context, struct slice key, struct slice row, struct error *error)
 {
+    struct coengagement *coengagement = context;
     uint64_t id;
     uint8_t tag;
     struct slice suffix;
@@ -169,19 +170,7 @@ enum code coengagement_load(void *fold, struct store *store, const struct schema
                             struct error *error)
 {
     (void)schema; /* what counts was decided when it was applied */
-    struct coengagement *coengagement = fold;
-    struct store_scan *scan = NULL;
-    struct slice key, row;
-    bool has_row;
-    enum code code;
-    TRY(store_scan_open(store, KEYSPACE_ITEMS, (struct key_range){0}, &scan, error));
-    for (;;) {
-        TRY(store_scan_next(scan, &key, &row, &has_row, error));
-        if (!has_row) break;
-        TRY(load_row(coengagement, key, row, error));
-    }
-    code = check_names(coengagement, error);
-out:
-    store_scan_close(scan);
-    return code;
+    enum code code =
+        store_for_each(store, KEYSPACE_ITEMS, (struct key_range){0}, load_row, fold, error);
+    return code == CODE_OK ? check_names(fold, error) : code;
 }

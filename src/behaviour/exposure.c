@@ -103,15 +103,8 @@ static void drop_user(struct exposure *exposure, ordinal user)
 static bool mark_dirty(struct exposure *exposure, struct exposure_block *block)
 {
     if (block->dirty) return true;
-    struct exposure_dirty_list *dirty = &exposure->dirty;
-    void *list = dirty->list;
-    bool room = memory_grow(exposure->memory, &list, &dirty->capacity,
-                            dirty->count + exposure->sealed.count + 1, sizeof *dirty->list,
-                            SIZE_MAX / sizeof *dirty->list);
-    dirty->list = list;
-    if (!room) return false;
-    dirty->list[dirty->count++] =
-        (struct exposure_dirty){block->user_id, block->user, block->field};
+    const struct exposure_dirty one = {block->user_id, block->user, block->field};
+    if (!dirty_rows_add(&exposure->rows, &one)) return false;
     block->dirty = true;
     return true;
 }
@@ -212,12 +205,11 @@ static enum code exposure_apply(void *fold, const struct resolved_change *change
                    : error_no_memory(error, AREA_BEHAVIOUR, sizeof(struct exposure_block));
 }
 
-static void set_dirty(const struct exposure *exposure, const struct exposure_dirty_list *list,
-                      bool dirty)
+static void set_dirty(const struct exposure *exposure, bool dirty)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        struct exposure_block *block =
-            exposure_find(exposure, list->list[i].user, list->list[i].field);
+    const struct exposure_dirty *rows = exposure->rows.sealed.entries;
+    for (size_t i = 0; i < exposure->rows.sealed.count; i++) {
+        struct exposure_block *block = exposure_find(exposure, rows[i].user, rows[i].field);
         if (block) block->dirty = dirty;
     }
 }
@@ -225,29 +217,15 @@ static void set_dirty(const struct exposure *exposure, const struct exposure_dir
 static void exposure_seal(void *fold)
 {
     struct exposure *exposure = fold;
-    assert(exposure->sealed.count == 0);
-    struct exposure_dirty_list empty = exposure->sealed;
-    exposure->sealed = exposure->dirty;
-    exposure->dirty = empty;
-    set_dirty(exposure, &exposure->sealed, false);
+    dirty_rows_seal(&exposure->rows);
+    set_dirty(exposure, false);
 }
 
-/* A row may then be listed twice; what is written is its state, so that does no harm. */
 static void exposure_sealed(void *fold, bool durable)
 {
     struct exposure *exposure = fold;
-    struct exposure_dirty_list *sealed = &exposure->sealed, *dirty = &exposure->dirty;
-    if (!durable) set_dirty(exposure, sealed, true);
-    if (!durable && dirty->count == 0) {
-        struct exposure_dirty_list swap = *dirty;
-        *dirty = *sealed;
-        *sealed = swap;
-    } else if (!durable && sealed->count > 0) {
-        assert(dirty->capacity - dirty->count >= sealed->count);
-        memcpy(dirty->list + dirty->count, sealed->list, sealed->count * sizeof *sealed->list);
-        dirty->count += sealed->count;
-    }
-    sealed->count = 0;
+    if (!durable) set_dirty(exposure, true);
+    dirty_rows_sealed(&exposure->rows, durable);
 }
 
 static bool check_block(const struct exposure_block *block)
@@ -284,14 +262,13 @@ static bool exposure_check(const void *fold, char *reason, size_t reason_bytes)
 static size_t exposure_bytes(const void *fold)
 {
     const struct exposure *exposure = fold;
-    size_t listed = exposure->dirty.capacity + exposure->sealed.capacity;
-    return sizeof *exposure + exposure->bytes + listed * sizeof *exposure->dirty.list;
+    return sizeof *exposure + exposure->bytes + dirty_rows_bytes(&exposure->rows);
 }
 
 static size_t exposure_dirty_bytes(const void *fold)
 {
     enum { ROW_BYTES_ABOUT = 256 };
-    return ((const struct exposure *)fold)->dirty.count * ROW_BYTES_ABOUT;
+    return ((const struct exposure *)fold)->rows.changed.count * ROW_BYTES_ABOUT;
 }
 
 static void exposure_free(void *fold)
@@ -302,9 +279,7 @@ static void exposure_free(void *fold)
     for (size_t i = 0; i < exposure->user_capacity; i++)
         drop_user(exposure, (ordinal)i);
     memory_free(memory, exposure->users, exposure->user_capacity * sizeof *exposure->users);
-    struct exposure_dirty_list *dirty = &exposure->dirty, *sealed = &exposure->sealed;
-    memory_free(memory, dirty->list, dirty->capacity * sizeof *dirty->list);
-    memory_free(memory, sealed->list, sealed->capacity * sizeof *sealed->list);
+    dirty_rows_release(&exposure->rows);
     memory_free(memory, exposure, sizeof *exposure);
 }
 
@@ -330,6 +305,7 @@ enum code exposure_create(struct memory *memory,
     struct exposure *created = memory_allocate_zeroed(memory, sizeof *created);
     if (!created) return error_no_memory(error, AREA_BEHAVIOUR, sizeof *created);
     created->memory = memory;
+    dirty_rows_init(&created->rows, memory, sizeof(struct exposure_dirty));
     created->ordinal_of = ordinal_of;
     created->context = context;
     *exposure = created;

@@ -4,6 +4,7 @@
 
 #include "base/decay.h"
 #include "behaviour/exposure.h"
+#include "schema/dirty_rows.h"
 
 struct exposure_slot {
     uint64_t topic;
@@ -28,11 +29,6 @@ struct exposure_dirty {
     field_id field;
 };
 
-struct exposure_dirty_list {
-    struct exposure_dirty *list;
-    size_t count, capacity;
-};
-
 struct exposure {
     struct memory *memory;
     ordinal (*ordinal_of)(void *context, enum entity_kind kind, entity_id id);
@@ -40,8 +36,8 @@ struct exposure {
     struct exposure_block **users; /* by ordinal; NULL: none */
     size_t user_capacity;
     size_t block_count;
-    struct exposure_dirty_list dirty, sealed;
-    size_t bytes; /* held by users, blocks and slots */
+    struct dirty_rows rows; /* entries: struct exposure_dirty */
+    size_t bytes;           /* held by users, blocks and slots */
 };
 
 /* NULL if there is none. */

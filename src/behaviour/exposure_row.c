@@ -37,11 +37,12 @@ static enum code write_row(const struct exposure *exposure, const struct exposur
 enum code exposure_write(void *fold, struct store_batch *batch, struct error *error)
 {
     const struct exposure *exposure = fold;
+    const struct exposure_dirty *rows = exposure->rows.sealed.entries;
     enum code code = CODE_OK;
     struct buffer row;
     buffer_init(&row, exposure->memory, ROW_BYTES_MAXIMUM);
-    for (size_t i = 0; i < exposure->sealed.count; i++)
-        TRY(write_row(exposure, &exposure->sealed.list[i], batch, &row, error));
+    for (size_t i = 0; i < exposure->rows.sealed.count; i++)
+        TRY(write_row(exposure, &rows[i], batch, &row, error));
 out:
     buffer_release(&row);
     return code;
@@ -90,9 +91,16 @@ static bool decode(struct cursor *cursor, struct exposure *exposure, struct expo
     return cursor_done(cursor);
 }
 
-static enum code load_row(struct exposure *exposure, const struct schema *schema, struct slice key,
-                          struct slice row, struct error *error)
+struct loading {
+    struct exposure *exposure;
+    const struct schema *schema;
+};
+
+static enum code load_row(void *context, struct slice key, struct slice row, struct error *error)
 {
+    const struct loading *loading = context;
+    struct exposure *exposure = loading->exposure;
+    const struct schema *schema = loading->schema;
     entity_id id;
     uint8_t tag;
     struct slice suffix;
@@ -121,18 +129,6 @@ static enum code load_row(struct exposure *exposure, const struct schema *schema
 enum code exposure_load(void *fold, struct store *store, const struct schema *schema,
                         struct error *error)
 {
-    struct exposure *exposure = fold;
-    struct store_scan *scan = NULL;
-    struct slice key, row;
-    bool has_row;
-    enum code code;
-    TRY(store_scan_open(store, KEYSPACE_USERS, (struct key_range){0}, &scan, error));
-    for (;;) {
-        TRY(store_scan_next(scan, &key, &row, &has_row, error));
-        if (!has_row) break;
-        TRY(load_row(exposure, schema, key, row, error));
-    }
-out:
-    store_scan_close(scan);
-    return code;
+    struct loading loading = {fold, schema};
+    return store_for_each(store, KEYSPACE_USERS, (struct key_range){0}, load_row, &loading, error);
 }

@@ -183,14 +183,8 @@ void quota_resolve(const struct quota *quota, unsigned trust, struct resolved_ch
 static bool mark_dirty(struct quota *quota, ordinal who, struct quota_user *user)
 {
     if (user->dirty) return true;
-    struct quota_dirty_list *dirty = &quota->dirty;
-    void *list = dirty->list;
-    bool room =
-        memory_grow(quota->memory, &list, &dirty->capacity, dirty->count + quota->sealed.count + 1,
-                    sizeof *dirty->list, SIZE_MAX / sizeof *dirty->list);
-    dirty->list = list;
-    if (!room) return false;
-    dirty->list[dirty->count++] = (struct quota_dirty){user->id, who};
+    const struct quota_dirty one = {user->id, who};
+    if (!dirty_rows_add(&quota->rows, &one)) return false;
     user->dirty = true;
     return true;
 }
@@ -359,8 +353,9 @@ static enum code quota_apply(void *fold, const struct resolved_change *change, s
 
 static void set_dirty(const struct quota *quota, bool dirty)
 {
-    for (size_t i = 0; i < quota->sealed.count; i++) {
-        struct quota_user *user = quota_user_find(quota, quota->sealed.list[i].user);
+    const struct quota_dirty *rows = quota->rows.sealed.entries;
+    for (size_t i = 0; i < quota->rows.sealed.count; i++) {
+        struct quota_user *user = quota_user_find(quota, rows[i].user);
         if (user) user->dirty = dirty;
     }
 }
@@ -368,34 +363,20 @@ static void set_dirty(const struct quota *quota, bool dirty)
 static void quota_seal(void *fold)
 {
     struct quota *quota = fold;
-    assert(quota->sealed.count == 0);
-    struct quota_dirty_list empty = quota->sealed;
-    quota->sealed = quota->dirty;
-    quota->dirty = empty;
+    dirty_rows_seal(&quota->rows);
     set_dirty(quota, false);
     quota->capped_sealed = quota->capped_dirty;
     quota->capped_dirty = false;
 }
 
-/* A row may then be listed twice; what is written is its state, so that does no harm. */
 static void quota_sealed(void *fold, bool durable)
 {
     struct quota *quota = fold;
-    struct quota_dirty_list *sealed = &quota->sealed, *dirty = &quota->dirty;
     if (!durable) {
         set_dirty(quota, true);
         if (quota->capped_sealed) quota->capped_dirty = true;
-        if (dirty->count == 0) {
-            struct quota_dirty_list swap = *dirty;
-            *dirty = *sealed;
-            *sealed = swap;
-        } else if (sealed->count > 0) {
-            assert(dirty->capacity - dirty->count >= sealed->count);
-            memcpy(dirty->list + dirty->count, sealed->list, sealed->count * sizeof *sealed->list);
-            dirty->count += sealed->count;
-        }
     }
-    sealed->count = 0;
+    dirty_rows_sealed(&quota->rows, durable);
     quota->capped_sealed = false;
 }
 
@@ -433,15 +414,15 @@ static bool quota_check(const void *fold, char *reason, size_t reason_bytes)
 static size_t quota_bytes(const void *fold)
 {
     const struct quota *quota = fold;
-    size_t listed = quota->dirty.capacity + quota->sealed.capacity;
-    return sizeof *quota + quota->bytes + listed * sizeof *quota->dirty.list;
+    return sizeof *quota + quota->bytes + dirty_rows_bytes(&quota->rows);
 }
 
 static size_t quota_dirty_bytes(const void *fold)
 {
     enum { ROW_BYTES_ABOUT = 64, CAPPED_BYTES_ABOUT = 64 };
     const struct quota *quota = fold;
-    return quota->dirty.count * ROW_BYTES_ABOUT + (quota->capped_dirty ? CAPPED_BYTES_ABOUT : 0);
+    return quota->rows.changed.count * ROW_BYTES_ABOUT +
+           (quota->capped_dirty ? CAPPED_BYTES_ABOUT : 0);
 }
 
 static void quota_free(void *fold)
@@ -452,8 +433,7 @@ static void quota_free(void *fold)
     for (size_t i = 0; i < quota->user_capacity; i++)
         if (quota->users[i]) user_free(quota, quota->users[i]);
     memory_free(memory, quota->users, quota->user_capacity * sizeof *quota->users);
-    memory_free(memory, quota->dirty.list, quota->dirty.capacity * sizeof *quota->dirty.list);
-    memory_free(memory, quota->sealed.list, quota->sealed.capacity * sizeof *quota->sealed.list);
+    dirty_rows_release(&quota->rows);
     memory_free(memory, quota, sizeof *quota);
 }
 
@@ -478,6 +458,7 @@ enum code quota_create(struct memory *memory,
     struct quota *created = memory_allocate_zeroed(memory, sizeof *created);
     if (!created) return error_no_memory(error, AREA_BEHAVIOUR, sizeof *created);
     created->memory = memory;
+    dirty_rows_init(&created->rows, memory, sizeof(struct quota_dirty));
     created->ordinal_of = ordinal_of;
     created->context = context;
     *quota = created;

@@ -3,6 +3,7 @@
 #define TIDAL_BEHAVIOUR_QUOTA_PRIVATE_H
 
 #include "behaviour/quota.h"
+#include "schema/dirty_rows.h"
 
 /* How many events of a user counted in one period. */
 struct quota_counter {
@@ -28,11 +29,6 @@ struct quota_dirty {
     ordinal user;
 };
 
-struct quota_dirty_list {
-    struct quota_dirty *list;
-    size_t count, capacity;
-};
-
 struct quota {
     struct memory *memory;
     ordinal (*ordinal_of)(void *context, enum entity_kind kind, entity_id id);
@@ -43,8 +39,8 @@ struct quota {
     bool capped_dirty;              /* not as in the store */
     bool capped_sealed;
     size_t counter_count;
-    size_t bytes; /* held by users and their counters */
-    struct quota_dirty_list dirty, sealed;
+    size_t bytes;           /* held by users and their counters */
+    struct dirty_rows rows; /* entries: struct quota_dirty */
 };
 
 /* The watermark from which on no event within the lateness bound falls into a period: then its

@@ -68,11 +68,12 @@ static enum code write_capped(const struct quota *quota, struct store_batch *bat
 enum code quota_write(void *fold, struct store_batch *batch, struct error *error)
 {
     const struct quota *quota = fold;
+    const struct quota_dirty *rows = quota->rows.sealed.entries;
     enum code code = CODE_OK;
     struct buffer row;
     buffer_init(&row, quota->memory, ROW_BYTES_MAXIMUM);
-    for (size_t i = 0; i < quota->sealed.count; i++)
-        TRY(write_user(quota, &quota->sealed.list[i], batch, &row, error));
+    for (size_t i = 0; i < quota->rows.sealed.count; i++)
+        TRY(write_user(quota, &rows[i], batch, &row, error));
     if (quota->capped_sealed) TRY(write_capped(quota, batch, &row, error));
 out:
     buffer_release(&row);
@@ -136,9 +137,16 @@ static bool decode_counter(struct cursor *cursor, const struct schema *schema,
     return true;
 }
 
-static enum code load_row(struct quota *quota, const struct schema *schema, struct slice key,
-                          struct slice row, struct error *error)
+struct loading {
+    struct quota *quota;
+    const struct schema *schema;
+};
+
+static enum code load_row(void *context, struct slice key, struct slice row, struct error *error)
 {
+    const struct loading *loading = context;
+    struct quota *quota = loading->quota;
+    const struct schema *schema = loading->schema;
     uint64_t id;
     uint8_t tag;
     struct slice suffix;
@@ -202,19 +210,8 @@ out:
 enum code quota_load(void *fold, struct store *store, const struct schema *schema,
                      struct error *error)
 {
-    struct quota *quota = fold;
-    struct store_scan *scan = NULL;
-    struct slice key, row;
-    bool has_row;
-    enum code code;
-    TRY(load_capped(quota, store, error));
-    TRY(store_scan_open(store, KEYSPACE_USERS, (struct key_range){0}, &scan, error));
-    for (;;) {
-        TRY(store_scan_next(scan, &key, &row, &has_row, error));
-        if (!has_row) break;
-        TRY(load_row(quota, schema, key, row, error));
-    }
-out:
-    store_scan_close(scan);
-    return code;
+    struct loading loading = {fold, schema};
+    enum code code = load_capped(fold, store, error);
+    if (code != CODE_OK) return code;
+    return store_for_each(store, KEYSPACE_USERS, (struct key_range){0}, load_row, &loading, error);
 }

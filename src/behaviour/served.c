@@ -23,14 +23,8 @@ enum { SWEPT_EACH = 2 };
 static bool mark_dirty(struct served *served, struct served_user *user, ordinal number)
 {
     if (user->dirty) return true;
-    struct served_dirty_list *dirty = &served->dirty;
-    void *list = dirty->list;
-    bool room = memory_grow(served->memory, &list, &dirty->capacity,
-                            dirty->count + served->sealed.count + 1, sizeof *dirty->list,
-                            SIZE_MAX / sizeof *dirty->list);
-    dirty->list = list;
-    if (!room) return false;
-    dirty->list[dirty->count++] = (struct served_dirty){user->id, number};
+    const struct served_dirty one = {user->id, number};
+    if (!dirty_rows_add(&served->rows, &one)) return false;
     user->dirty = true;
     return true;
 }
@@ -249,10 +243,11 @@ static enum code served_apply(void *fold, const struct resolved_change *change, 
                    : error_no_memory(error, AREA_BEHAVIOUR, sizeof(struct served_surface));
 }
 
-static void set_dirty(const struct served *served, const struct served_dirty_list *list, bool dirty)
+static void set_dirty(const struct served *served, bool dirty)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        struct served_user *user = served_find(served, list->list[i].user);
+    const struct served_dirty *rows = served->rows.sealed.entries;
+    for (size_t i = 0; i < served->rows.sealed.count; i++) {
+        struct served_user *user = served_find(served, rows[i].user);
         if (user) user->dirty = dirty;
     }
 }
@@ -260,31 +255,15 @@ static void set_dirty(const struct served *served, const struct served_dirty_lis
 static void served_seal(void *fold)
 {
     struct served *served = fold;
-    assert(served->sealed.count == 0);
-    struct served_dirty_list empty = served->sealed;
-    served->sealed = served->dirty;
-    served->dirty = empty;
-    set_dirty(served, &served->sealed, false);
+    dirty_rows_seal(&served->rows);
+    set_dirty(served, false);
 }
 
-/* A row may then be listed twice; what is written is its state, so that does no harm. */
 static void served_sealed(void *fold, bool durable)
 {
     struct served *served = fold;
-    struct served_dirty_list *sealed = &served->sealed, *dirty = &served->dirty;
-    if (!durable) {
-        set_dirty(served, sealed, true);
-        if (dirty->count == 0) {
-            struct served_dirty_list swap = *dirty;
-            *dirty = *sealed;
-            *sealed = swap;
-        } else if (sealed->count > 0) {
-            assert(dirty->capacity - dirty->count >= sealed->count);
-            memcpy(dirty->list + dirty->count, sealed->list, sealed->count * sizeof *sealed->list);
-            dirty->count += sealed->count;
-        }
-    }
-    sealed->count = 0;
+    if (!durable) set_dirty(served, true);
+    dirty_rows_sealed(&served->rows, durable);
 }
 
 static bool entry_before(const struct served_entry *a, const struct served_entry *b)
@@ -334,14 +313,13 @@ static bool served_check(const void *fold, char *reason, size_t reason_bytes)
 static size_t served_bytes(const void *fold)
 {
     const struct served *served = fold;
-    size_t listed = served->dirty.capacity + served->sealed.capacity;
-    return sizeof *served + served->bytes + listed * sizeof *served->dirty.list;
+    return sizeof *served + served->bytes + dirty_rows_bytes(&served->rows);
 }
 
 static size_t served_dirty_bytes(const void *fold)
 {
     enum { ROW_BYTES_ABOUT = 1024 };
-    return ((const struct served *)fold)->dirty.count * ROW_BYTES_ABOUT;
+    return ((const struct served *)fold)->rows.changed.count * ROW_BYTES_ABOUT;
 }
 
 static void served_free(void *fold)
@@ -352,8 +330,7 @@ static void served_free(void *fold)
     for (size_t i = 0; i < served->user_capacity; i++)
         if (served->users[i]) user_free(served, (ordinal)i);
     memory_free(memory, served->users, served->user_capacity * sizeof *served->users);
-    memory_free(memory, served->dirty.list, served->dirty.capacity * sizeof(struct served_dirty));
-    memory_free(memory, served->sealed.list, served->sealed.capacity * sizeof(struct served_dirty));
+    dirty_rows_release(&served->rows);
     memory_free(memory, served, sizeof *served);
 }
 
@@ -379,6 +356,7 @@ enum code served_create(struct memory *memory,
     struct served *created = memory_allocate_zeroed(memory, sizeof *created);
     if (!created) return error_no_memory(error, AREA_BEHAVIOUR, sizeof *created);
     created->memory = memory;
+    dirty_rows_init(&created->rows, memory, sizeof(struct served_dirty));
     created->ordinal_of = ordinal_of;
     created->context = context;
     *served = created;

@@ -3,6 +3,7 @@
 #define TIDAL_BEHAVIOUR_SERVED_PRIVATE_H
 
 #include "behaviour/served.h"
+#include "schema/dirty_rows.h"
 
 /* What a user was served on one surface; never empty but while a slate is being taken in. */
 struct served_surface {
@@ -24,11 +25,6 @@ struct served_dirty {
     ordinal user;
 };
 
-struct served_dirty_list {
-    struct served_dirty *list;
-    size_t count, capacity;
-};
-
 struct served {
     struct memory *memory;
     ordinal (*ordinal_of)(void *context, enum entity_kind kind, entity_id id);
@@ -36,8 +32,8 @@ struct served {
     struct served_user **users; /* by ordinal; NULL: served nothing lately */
     size_t user_capacity;
     size_t entry_count;
-    struct served_dirty_list dirty, sealed;
-    size_t bytes; /* held by users, surfaces and entries */
+    struct dirty_rows rows; /* entries: struct served_dirty */
+    size_t bytes;           /* held by users, surfaces and entries */
 };
 
 static inline struct slice served_name(const struct served_surface *surface)

@@ -45,11 +45,12 @@ static enum code write_row(const struct served *served, const struct served_dirt
 enum code served_write(void *fold, struct store_batch *batch, struct error *error)
 {
     const struct served *served = fold;
+    const struct served_dirty *rows = served->rows.sealed.entries;
     enum code code = CODE_OK;
     struct buffer row;
     buffer_init(&row, served->memory, ROW_BYTES_MAXIMUM);
-    for (size_t i = 0; i < served->sealed.count; i++)
-        TRY(write_row(served, &served->sealed.list[i], batch, &row, error));
+    for (size_t i = 0; i < served->rows.sealed.count; i++)
+        TRY(write_row(served, &rows[i], batch, &row, error));
 out:
     buffer_release(&row);
     return code;
@@ -131,9 +132,9 @@ static bool decode(struct cursor *cursor, struct served *served, struct served_u
     return cursor_done(cursor);
 }
 
-static enum code load_row(struct served *served, struct slice key, struct slice row,
-                          struct error *error)
+static enum code load_row(void *context, struct slice key, struct slice row, struct error *error)
 {
+    struct served *served = context;
     uint64_t id;
     uint8_t tag;
     struct slice suffix;
@@ -161,18 +162,5 @@ enum code served_load(void *fold, struct store *store, const struct schema *sche
                       struct error *error)
 {
     (void)schema;
-    struct served *served = fold;
-    struct store_scan *scan = NULL;
-    struct slice key, row;
-    bool has_row;
-    enum code code;
-    TRY(store_scan_open(store, KEYSPACE_USERS, (struct key_range){0}, &scan, error));
-    for (;;) {
-        TRY(store_scan_next(scan, &key, &row, &has_row, error));
-        if (!has_row) break;
-        TRY(load_row(served, key, row, error));
-    }
-out:
-    store_scan_close(scan);
-    return code;
+    return store_for_each(store, KEYSPACE_USERS, (struct key_range){0}, load_row, fold, error);
 }

@@ -77,8 +77,9 @@ out:
     return code;
 }
 
-static enum code read_key(struct database *database, struct slice key, struct error *error)
+static enum code load_row(void *database, struct slice key, struct slice row, struct error *error)
 {
+    (void)row; /* the key says all */
     char text[32] = "";
     uint64_t id;
     if (key.bytes < sizeof text) memcpy(text, key.data, key.bytes);
@@ -90,21 +91,11 @@ static enum code read_key(struct database *database, struct slice key, struct er
 
 enum code forget_load(struct database *database, struct error *error)
 {
-    struct store_scan *scan = NULL;
     struct key_bounds bounds;
-    struct slice key, value;
-    bool has_row;
-    enum code code;
-    TRY(store_scan_open(database->store, KEYSPACE_DATABASE,
-                        key_range_of_prefix(KEY_TEXT(KEY_FORGET_PREFIX), &bounds), &scan, error));
-    TRY(store_scan_next(scan, &key, &value, &has_row, error));
-    while (has_row) {
-        TRY(read_key(database, key, error));
-        TRY(store_scan_next(scan, &key, &value, &has_row, error));
-    }
-    database->forgotten.stored = database->forgotten.count;
-out:
-    store_scan_close(scan);
+    struct key_range range = key_range_of_prefix(KEY_TEXT(KEY_FORGET_PREFIX), &bounds);
+    enum code code =
+        store_for_each(database->store, KEYSPACE_DATABASE, range, load_row, database, error);
+    if (code == CODE_OK) database->forgotten.stored = database->forgotten.count;
     return code;
 }
 

@@ -29,23 +29,12 @@ out:
     return code;
 }
 
-static enum code hash_keyspace(struct digest *digest, struct store *store, enum keyspace keyspace,
-                               struct error *error)
+static enum code hash_row(void *digest, struct slice key, struct slice row, struct error *error)
 {
-    struct store_scan *scan = NULL;
-    struct slice key, row;
-    bool has_row;
-    enum code code;
-    TRY(store_scan_open(store, keyspace, (struct key_range){0}, &scan, error));
-    for (;;) {
-        TRY(store_scan_next(scan, &key, &row, &has_row, error));
-        if (!has_row) break;
-        digest_slice(digest, key);
-        digest_slice(digest, row);
-    }
-out:
-    store_scan_close(scan);
-    return code;
+    (void)error;
+    digest_slice(digest, key);
+    digest_slice(digest, row);
+    return CODE_OK;
 }
 
 enum code database_state_hash(struct database *database, uint8_t out[32], struct error *error)
@@ -63,7 +52,8 @@ enum code database_state_hash(struct database *database, uint8_t out[32], struct
     if (code != CODE_OK) goto out;
     TRY(store_write(store, batch, error));
     for (int i = 0; i < KEYSPACE_COUNT; i++)
-        TRY(hash_keyspace(&digest, store, (enum keyspace)i, error));
+        TRY(store_for_each(store, (enum keyspace)i, (struct key_range){0}, hash_row, &digest,
+                           error));
     digest_finish(&digest, out);
 out:
     store_batch_free(batch);

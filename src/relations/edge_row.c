@@ -47,11 +47,12 @@ static enum code write_row(const struct edges *edges, const struct dirty_edge *d
 enum code edges_write(void *fold, struct store_batch *batch, struct error *error)
 {
     const struct edges *edges = fold;
+    const struct dirty_edge *rows = edges->rows.sealed.entries;
     enum code code = CODE_OK;
     struct buffer row;
     buffer_init(&row, edges->memory, ROW_BYTES_MAXIMUM);
-    for (size_t i = 0; i < edges->sealed.count; i++)
-        TRY(write_row(edges, &edges->sealed.list[i], batch, &row, error));
+    for (size_t i = 0; i < edges->rows.sealed.count; i++)
+        TRY(write_row(edges, &rows[i], batch, &row, error));
 out:
     buffer_release(&row);
     return code;
@@ -97,9 +98,16 @@ static bool decode_row(struct cursor *cursor, float *weight, int64_t *time_ms)
     return cursor_done(cursor) && isfinite(*weight);
 }
 
-static enum code load_row(struct edges *edges, enum entity_kind kind, struct slice key,
-                          struct slice row, struct error *error)
+struct loading {
+    struct edges *edges;
+    enum entity_kind kind;
+};
+
+static enum code load_row(void *context, struct slice key, struct slice row, struct error *error)
 {
+    const struct loading *loading = context;
+    struct edges *edges = loading->edges;
+    enum entity_kind kind = loading->kind;
     struct edge_ends ends = {0};
     uint8_t tag;
     struct slice suffix;
@@ -128,32 +136,17 @@ static enum code load_row(struct edges *edges, enum entity_kind kind, struct sli
     return error_no_memory(error, AREA_RELATIONS, sizeof(struct edge));
 }
 
-static enum code load_kind(struct edges *edges, struct store *store, enum entity_kind kind,
-                           struct error *error)
-{
-    struct store_scan *scan = NULL;
-    struct slice key, row;
-    bool has_row;
-    enum code code;
-    TRY(store_scan_open(store, (enum keyspace)kind, (struct key_range){0}, &scan, error));
-    for (;;) {
-        TRY(store_scan_next(scan, &key, &row, &has_row, error));
-        if (!has_row) break;
-        TRY(load_row(edges, kind, key, row, error));
-    }
-out:
-    store_scan_close(scan);
-    return code;
-}
-
 enum code edges_load(void *fold, struct store *store, const struct schema *schema,
                      struct error *error)
 {
     struct edges *edges = fold;
     enum code code = CODE_OK;
     edges_adopt(edges, schema);
-    for (enum entity_kind kind = 0; kind < ENTITY_KIND_COUNT; kind++)
-        TRY(load_kind(edges, store, kind, error));
+    for (enum entity_kind kind = 0; kind < ENTITY_KIND_COUNT; kind++) {
+        struct loading loading = {edges, kind};
+        TRY(store_for_each(store, (enum keyspace)kind, (struct key_range){0}, load_row, &loading,
+                           error));
+    }
 out:
     return code;
 }

@@ -72,19 +72,6 @@ static bool side_remove(struct edges *edges, struct side *side, ordinal entity, 
     return removed;
 }
 
-static bool mark_dirty(struct edges *edges, const struct dirty_edge *edge)
-{
-    struct dirty_list *dirty = &edges->dirty;
-    void *list = dirty->list;
-    bool room =
-        memory_grow(edges->memory, &list, &dirty->capacity, dirty->count + edges->sealed.count + 1,
-                    sizeof *dirty->list, SIZE_MAX / sizeof *dirty->list);
-    dirty->list = list;
-    if (!room) return false;
-    dirty->list[dirty->count++] = *edge;
-    return true;
-}
-
 void edges_adopt(struct edges *edges, const struct schema *schema)
 {
     if (edges->schema == schema && edges->text_count == schema->text_count) return;
@@ -116,8 +103,8 @@ static bool edges_remove(struct edges *edges, const struct edge_ends *ends)
     bool removed = side_remove(edges, &table->in, ends->to, ends->from_id);
     assert(removed);
     (void)removed;
-    return mark_dirty(edges,
-                      &(struct dirty_edge){ends->from_id, ends->to_id, ends->from, ends->relation});
+    return dirty_rows_add(
+        &edges->rows, &(struct dirty_edge){ends->from_id, ends->to_id, ends->from, ends->relation});
 }
 
 static bool apply_relate(struct edges *edges, const struct resolved_change *change, bool put)
@@ -130,8 +117,8 @@ static bool apply_relate(struct edges *edges, const struct resolved_change *chan
                              .to_id = change->other_id};
     if (ends.from == ORDINAL_NONE || ends.to == ORDINAL_NONE) return true;
     if (!put) return edges_remove(edges, &ends);
-    return mark_dirty(edges,
-                      &(struct dirty_edge){ends.from_id, ends.to_id, ends.from, ends.relation}) &&
+    return dirty_rows_add(&edges->rows, &(struct dirty_edge){ends.from_id, ends.to_id, ends.from,
+                                                             ends.relation}) &&
            edges_put(edges, &ends, relate->weight, change->time_ms);
 }
 
@@ -183,27 +170,14 @@ static enum code edges_apply(void *fold, const struct resolved_change *change, s
 static void edges_seal(void *fold)
 {
     struct edges *edges = fold;
-    assert(edges->sealed.count == 0);
-    struct dirty_list empty = edges->sealed;
-    edges->sealed = edges->dirty;
-    edges->dirty = empty;
+    dirty_rows_seal(&edges->rows);
 }
 
 /* A row may be listed twice; what is written is its state, so that does no harm. */
 static void edges_sealed(void *fold, bool durable)
 {
     struct edges *edges = fold;
-    struct dirty_list *sealed = &edges->sealed, *dirty = &edges->dirty;
-    if (!durable && dirty->count == 0) {
-        struct dirty_list swap = *dirty;
-        *dirty = *sealed;
-        *sealed = swap;
-    } else if (!durable && sealed->count > 0) {
-        assert(dirty->capacity - dirty->count >= sealed->count);
-        memcpy(dirty->list + dirty->count, sealed->list, sealed->count * sizeof *sealed->list);
-        dirty->count += sealed->count;
-    }
-    sealed->count = 0;
+    dirty_rows_sealed(&edges->rows, durable);
 }
 
 static bool table_check(const struct relation_table *table, size_t *edge_count)
@@ -247,14 +221,13 @@ static bool edges_check(const void *fold, char *reason, size_t reason_bytes)
 static size_t edges_bytes(const void *fold)
 {
     const struct edges *edges = fold;
-    size_t listed = edges->dirty.capacity + edges->sealed.capacity;
-    return sizeof *edges + edges->bytes + listed * sizeof *edges->dirty.list;
+    return sizeof *edges + edges->bytes + dirty_rows_bytes(&edges->rows);
 }
 
 static size_t edges_dirty_bytes(const void *fold)
 {
     enum { ROW_BYTES_ABOUT = 40 };
-    return ((const struct edges *)fold)->dirty.count * ROW_BYTES_ABOUT;
+    return ((const struct edges *)fold)->rows.changed.count * ROW_BYTES_ABOUT;
 }
 
 static void side_release(struct edges *edges, struct side *side)
@@ -272,9 +245,7 @@ static void edges_free(void *fold)
         side_release(edges, &edges->tables[i].out);
         side_release(edges, &edges->tables[i].in);
     }
-    struct dirty_list *dirty = &edges->dirty, *sealed = &edges->sealed;
-    memory_free(edges->memory, dirty->list, dirty->capacity * sizeof *dirty->list);
-    memory_free(edges->memory, sealed->list, sealed->capacity * sizeof *sealed->list);
+    dirty_rows_release(&edges->rows);
     memory_free(edges->memory, edges, sizeof *edges);
 }
 
@@ -299,6 +270,7 @@ enum code edges_create(struct memory *memory,
     struct edges *created = memory_allocate_zeroed(memory, sizeof *created);
     if (!created) return error_no_memory(error, AREA_RELATIONS, sizeof *created);
     created->memory = memory;
+    dirty_rows_init(&created->rows, memory, sizeof(struct dirty_edge));
     created->ordinal_of = ordinal_of;
     created->context = context;
     *edges = created;

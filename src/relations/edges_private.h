@@ -4,6 +4,7 @@
 
 #include "relations/adjacency.h"
 #include "relations/edges.h"
+#include "schema/dirty_rows.h"
 
 /* Adjacency lists by ordinal; NULL where there is no edge. */
 struct side {
@@ -30,11 +31,6 @@ struct dirty_edge {
     relation_id relation;
 };
 
-struct dirty_list {
-    struct dirty_edge *list;
-    size_t count, capacity;
-};
-
 struct edges {
     struct memory *memory;
     ordinal (*ordinal_of)(void *context, enum entity_kind kind, entity_id id);
@@ -43,9 +39,8 @@ struct edges {
     size_t text_count;           /* of the same: no two schemas of a database share both */
     struct relation_table tables[LIMIT_RELATIONS];
     size_t table_count;
-    struct dirty_list dirty;  /* changed since the last seal */
-    struct dirty_list sealed; /* being written */
-    size_t bytes;             /* held by lists */
+    struct dirty_rows rows; /* entries: struct dirty_edge */
+    size_t bytes;           /* held by lists */
 };
 
 void edges_adopt(struct edges *edges, const struct schema *schema);

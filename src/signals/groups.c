@@ -65,18 +65,6 @@ struct group *group_make(struct groups *groups, const struct group_signal *signa
     return group;
 }
 
-static bool list_dirty(struct groups *groups, const struct group_dirty *one)
-{
-    struct group_dirty_list *dirty = &groups->dirty;
-    void *list = dirty->list;
-    bool room = memory_grow(groups->memory, &list, &dirty->capacity,
-                            dirty->count + groups->sealed.count + 1, sizeof *dirty->list,
-                            SIZE_MAX / sizeof *dirty->list);
-    dirty->list = list;
-    if (room) dirty->list[dirty->count++] = *one;
-    return room;
-}
-
 /* --- Events --- */
 
 static int by_quiet(const void *a, const void *b)
@@ -94,7 +82,7 @@ static bool make_room(struct groups *groups, struct group_signal *signal, signal
     for (size_t i = 0; i < GROUP_VALUES_DROPPED; i++) {
         struct group *group = table->list[table->count - 1];
         struct group_dirty one = {group->value, id, table->field};
-        if (!list_dirty(groups, &one)) return false;
+        if (!dirty_rows_add(&groups->rows, &one)) return false;
         id_map_remove(&table->places, group->value);
         table->count--;
         groups->bytes -= group_bytes(signal->decay_count);
@@ -138,7 +126,7 @@ static bool apply_group(struct groups *groups, const struct resolved_change *cha
     if (group->dirty) return true;
     group->dirty = true;
     struct group_dirty one = {key->value, id, key->field};
-    return list_dirty(groups, &one);
+    return dirty_rows_add(&groups->rows, &one);
 }
 
 static enum code groups_apply(void *fold, const struct resolved_change *change, struct error *error)
@@ -199,10 +187,11 @@ struct groups_size groups_signal_size(const struct groups *groups, signal_id sig
 
 /* --- Fold --- */
 
-static void set_dirty(struct groups *groups, const struct group_dirty_list *list, bool dirty)
+static void set_dirty(struct groups *groups, bool dirty)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        const struct group_dirty *one = &list->list[i];
+    const struct group_dirty *rows = groups->rows.sealed.entries;
+    for (size_t i = 0; i < groups->rows.sealed.count; i++) {
+        const struct group_dirty *one = &rows[i];
         struct group *group = group_find(groups_table(groups, one->signal, one->field), one->value);
         if (group) group->dirty = dirty;
     }
@@ -211,31 +200,15 @@ static void set_dirty(struct groups *groups, const struct group_dirty_list *list
 static void groups_seal(void *fold)
 {
     struct groups *groups = fold;
-    assert(groups->sealed.count == 0);
-    struct group_dirty_list empty = groups->sealed;
-    groups->sealed = groups->dirty;
-    groups->dirty = empty;
-    set_dirty(groups, &groups->sealed, false);
+    dirty_rows_seal(&groups->rows);
+    set_dirty(groups, false);
 }
 
-/* A row may then be listed twice; what is written is its state, so that does no harm. */
 static void groups_sealed(void *fold, bool durable)
 {
     struct groups *groups = fold;
-    struct group_dirty_list *sealed = &groups->sealed, *dirty = &groups->dirty;
-    if (!durable) {
-        set_dirty(groups, sealed, true);
-        if (dirty->count == 0) {
-            struct group_dirty_list swap = *dirty;
-            *dirty = *sealed;
-            *sealed = swap;
-        } else if (sealed->count > 0) {
-            assert(dirty->capacity - dirty->count >= sealed->count);
-            memcpy(dirty->list + dirty->count, sealed->list, sealed->count * sizeof *sealed->list);
-            dirty->count += sealed->count;
-        }
-    }
-    sealed->count = 0;
+    if (!durable) set_dirty(groups, true);
+    dirty_rows_sealed(&groups->rows, durable);
 }
 
 static bool groups_check(const void *fold, char *reason, size_t reason_bytes)
@@ -258,8 +231,7 @@ static bool groups_check(const void *fold, char *reason, size_t reason_bytes)
 static size_t groups_bytes(const void *fold)
 {
     const struct groups *groups = fold;
-    size_t listed = groups->dirty.capacity + groups->sealed.capacity;
-    size_t bytes = sizeof *groups + groups->bytes + listed * sizeof *groups->dirty.list;
+    size_t bytes = sizeof *groups + groups->bytes + dirty_rows_bytes(&groups->rows);
     for (size_t i = 0; i < LIMIT_SIGNALS; i++)
         for (int j = 0; j < LIMIT_GROUP_FIELDS; j++)
             if (groups->signals[i].tables[j].known)
@@ -270,7 +242,7 @@ static size_t groups_bytes(const void *fold)
 static size_t groups_dirty_bytes(const void *fold)
 {
     enum { ROW_BYTES_ABOUT = 80 };
-    return ((const struct groups *)fold)->dirty.count * ROW_BYTES_ABOUT;
+    return ((const struct groups *)fold)->rows.changed.count * ROW_BYTES_ABOUT;
 }
 
 static void groups_free(void *fold)
@@ -287,8 +259,7 @@ static void groups_free(void *fold)
             memory_free(memory, table->list, table->capacity * sizeof *table->list);
             if (table->known) id_map_release(&table->places);
         }
-    memory_free(memory, groups->dirty.list, groups->dirty.capacity * sizeof(struct group_dirty));
-    memory_free(memory, groups->sealed.list, groups->sealed.capacity * sizeof(struct group_dirty));
+    dirty_rows_release(&groups->rows);
     memory_free(memory, groups, sizeof *groups);
 }
 
@@ -312,6 +283,7 @@ enum code groups_create(struct memory *memory, struct fold *fold, struct groups 
     struct groups *created = memory_allocate_zeroed(memory, sizeof *created);
     if (!created) return error_no_memory(error, AREA_SIGNALS, sizeof *created);
     created->memory = memory;
+    dirty_rows_init(&created->rows, memory, sizeof(struct group_dirty));
     *groups = created;
     *fold = (struct fold){.ops = &groups_ops, .state = created};
     return CODE_OK;

@@ -4,6 +4,7 @@
 
 #include "base/decay.h"
 #include "base/id_map.h"
+#include "schema/dirty_rows.h"
 #include "signals/groups.h"
 
 struct group {
@@ -38,16 +39,11 @@ struct group_dirty {
     field_id field;
 };
 
-struct group_dirty_list {
-    struct group_dirty *list;
-    size_t count, capacity;
-};
-
 struct groups {
     struct memory *memory;
     struct group_signal signals[LIMIT_SIGNALS];
-    struct group_dirty_list dirty, sealed;
-    size_t bytes; /* of groups and lists */
+    struct dirty_rows rows; /* entries: struct group_dirty */
+    size_t bytes;           /* of groups and lists */
 };
 
 /* NULL: the signal has no groups by that field. */

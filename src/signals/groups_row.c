@@ -70,11 +70,12 @@ static enum code write_row(const struct groups *groups, const struct group_dirty
 enum code groups_write(void *fold, struct store_batch *batch, struct error *error)
 {
     const struct groups *groups = fold;
+    const struct group_dirty *rows = groups->rows.sealed.entries;
     enum code code = CODE_OK;
     struct buffer row;
     buffer_init(&row, groups->memory, ROW_BYTES_MAXIMUM);
-    for (size_t i = 0; i < groups->sealed.count; i++)
-        TRY(write_row(groups, &groups->sealed.list[i], batch, &row, error));
+    for (size_t i = 0; i < groups->rows.sealed.count; i++)
+        TRY(write_row(groups, &rows[i], batch, &row, error));
 out:
     buffer_release(&row);
     return code;
@@ -132,9 +133,16 @@ static bool decode(struct cursor *cursor, const struct group_signal *signal, str
     return cursor_done(cursor);
 }
 
-static enum code load_row(struct groups *groups, const struct schema *schema, struct slice key,
-                          struct slice row, struct error *error)
+struct loading {
+    struct groups *groups;
+    const struct schema *schema;
+};
+
+static enum code load_row(void *context, struct slice key, struct slice row, struct error *error)
 {
+    const struct loading *loading = context;
+    struct groups *groups = loading->groups;
+    const struct schema *schema = loading->schema;
     struct group_dirty one = {0};
     struct cursor cursor;
     if (key.bytes != KEY_BYTES) return damaged(&one, error);
@@ -158,20 +166,8 @@ static enum code load_row(struct groups *groups, const struct schema *schema, st
 enum code groups_load(void *fold, struct store *store, const struct schema *schema,
                       struct error *error)
 {
-    struct groups *groups = fold;
-    struct store_scan *scan = NULL;
-    struct slice key, row;
+    struct loading loading = {fold, schema};
     struct key_bounds bounds;
-    bool has_row;
-    enum code code;
-    TRY(store_scan_open(store, KEYSPACE_DATABASE,
-                        key_range_of_prefix(KEY_TEXT(KEY_GROUP_PREFIX), &bounds), &scan, error));
-    for (;;) {
-        TRY(store_scan_next(scan, &key, &row, &has_row, error));
-        if (!has_row) break;
-        TRY(load_row(groups, schema, key, row, error));
-    }
-out:
-    store_scan_close(scan);
-    return code;
+    struct key_range range = key_range_of_prefix(KEY_TEXT(KEY_GROUP_PREFIX), &bounds);
+    return store_for_each(store, KEYSPACE_DATABASE, range, load_row, &loading, error);
 }

@@ -67,14 +67,8 @@ static bool mark_dirty(struct trending *trending, struct trend *trend, ordinal e
                        signal_id signal)
 {
     if (trend->dirty) return true;
-    struct trend_dirty_list *dirty = &trending->dirty;
-    void *list = dirty->list;
-    bool room = memory_grow(trending->memory, &list, &dirty->capacity,
-                            dirty->count + trending->sealed.count + 1, sizeof *dirty->list,
-                            SIZE_MAX / sizeof *dirty->list);
-    dirty->list = list;
-    if (!room) return false;
-    dirty->list[dirty->count++] = (struct trend_dirty){trend->id, entity, signal};
+    const struct trend_dirty one = {trend->id, entity, signal};
+    if (!dirty_rows_add(&trending->rows, &one)) return false;
     trend->dirty = true;
     return true;
 }
@@ -293,11 +287,11 @@ static enum code trending_apply(void *fold, const struct resolved_change *change
     return applied ? CODE_OK : error_no_memory(error, AREA_SIGNALS, sizeof(struct trend));
 }
 
-static void set_dirty(const struct trending *trending, const struct trend_dirty_list *list,
-                      bool dirty)
+static void set_dirty(const struct trending *trending, bool dirty)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        const struct trend_dirty *one = &list->list[i];
+    const struct trend_dirty *rows = trending->rows.sealed.entries;
+    for (size_t i = 0; i < trending->rows.sealed.count; i++) {
+        const struct trend_dirty *one = &rows[i];
         struct trend *trend = trend_find(&trending->tables[one->signal], one->entity);
         if (trend) trend->dirty = dirty;
     }
@@ -306,31 +300,15 @@ static void set_dirty(const struct trending *trending, const struct trend_dirty_
 static void trending_seal(void *fold)
 {
     struct trending *trending = fold;
-    assert(trending->sealed.count == 0);
-    struct trend_dirty_list empty = trending->sealed;
-    trending->sealed = trending->dirty;
-    trending->dirty = empty;
-    set_dirty(trending, &trending->sealed, false);
+    dirty_rows_seal(&trending->rows);
+    set_dirty(trending, false);
 }
 
-/* A row may then be listed twice; what is written is its state, so that does no harm. */
 static void trending_sealed(void *fold, bool durable)
 {
     struct trending *trending = fold;
-    struct trend_dirty_list *sealed = &trending->sealed, *dirty = &trending->dirty;
-    if (!durable) {
-        set_dirty(trending, sealed, true);
-        if (dirty->count == 0) {
-            struct trend_dirty_list swap = *dirty;
-            *dirty = *sealed;
-            *sealed = swap;
-        } else if (sealed->count > 0) {
-            assert(dirty->capacity - dirty->count >= sealed->count);
-            memcpy(dirty->list + dirty->count, sealed->list, sealed->count * sizeof *sealed->list);
-            dirty->count += sealed->count;
-        }
-    }
-    sealed->count = 0;
+    if (!durable) set_dirty(trending, true);
+    dirty_rows_sealed(&trending->rows, durable);
 }
 
 static bool check_table(const struct trend_table *table)
@@ -357,17 +335,16 @@ static bool trending_check(const void *fold, char *reason, size_t reason_bytes)
 static size_t trending_bytes(const void *fold)
 {
     const struct trending *trending = fold;
-    size_t listed = trending->dirty.capacity + trending->sealed.capacity;
     size_t index_bytes = 0;
     for (size_t i = 0; i < LIMIT_SIGNALS; i++)
         index_bytes += trending->tables[i].index.bytes;
-    return sizeof *trending + trending->bytes + index_bytes + listed * sizeof *trending->dirty.list;
+    return sizeof *trending + trending->bytes + index_bytes + dirty_rows_bytes(&trending->rows);
 }
 
 static size_t trending_dirty_bytes(const void *fold)
 {
     enum { ROW_BYTES_ABOUT = 96 };
-    return ((const struct trending *)fold)->dirty.count * ROW_BYTES_ABOUT;
+    return ((const struct trending *)fold)->rows.changed.count * ROW_BYTES_ABOUT;
 }
 
 static void trending_free(void *fold)
@@ -382,10 +359,7 @@ static void trending_free(void *fold)
         memory_free(memory, table->trends, table->capacity * sizeof *table->trends);
         if (table->has_index) key_index_release(&table->index);
     }
-    memory_free(memory, trending->dirty.list,
-                trending->dirty.capacity * sizeof(struct trend_dirty));
-    memory_free(memory, trending->sealed.list,
-                trending->sealed.capacity * sizeof(struct trend_dirty));
+    dirty_rows_release(&trending->rows);
     memory_free(memory, trending, sizeof *trending);
 }
 
@@ -409,6 +383,7 @@ enum code trending_create(struct memory *memory, const struct index_source *sour
     struct trending *created = memory_allocate_zeroed(memory, sizeof *created);
     if (!created) return error_no_memory(error, AREA_SIGNALS, sizeof *created);
     created->memory = memory;
+    dirty_rows_init(&created->rows, memory, sizeof(struct trend_dirty));
     created->source = *source;
     *trending = created;
     *fold = (struct fold){.ops = &trending_ops, .state = created};

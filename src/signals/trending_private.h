@@ -3,6 +3,7 @@
 #define TIDAL_SIGNALS_TRENDING_PRIVATE_H
 
 #include "base/decay.h"
+#include "schema/dirty_rows.h"
 #include "signals/trending.h"
 
 enum {
@@ -45,16 +46,11 @@ struct trend_dirty {
     signal_id signal;
 };
 
-struct trend_dirty_list {
-    struct trend_dirty *list;
-    size_t count, capacity;
-};
-
 struct trending {
     struct memory *memory;
     struct index_source source;
     struct trend_table tables[LIMIT_SIGNALS];
-    struct trend_dirty_list dirty, sealed;
+    struct dirty_rows rows; /* entries: struct trend_dirty */
     size_t bytes;
 };
 

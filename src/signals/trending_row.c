@@ -43,11 +43,12 @@ static enum code write_row(const struct trending *trending, const struct trend_d
 enum code trending_write(void *fold, struct store_batch *batch, struct error *error)
 {
     const struct trending *trending = fold;
+    const struct trend_dirty *rows = trending->rows.sealed.entries;
     enum code code = CODE_OK;
     struct buffer row;
     buffer_init(&row, trending->memory, ROW_BYTES_MAXIMUM);
-    for (size_t i = 0; i < trending->sealed.count; i++)
-        TRY(write_row(trending, &trending->sealed.list[i], batch, &row, error));
+    for (size_t i = 0; i < trending->rows.sealed.count; i++)
+        TRY(write_row(trending, &rows[i], batch, &row, error));
 out:
     buffer_release(&row);
     return code;
@@ -112,9 +113,16 @@ static bool decode(struct cursor *cursor, struct trending *trending, struct tren
     return cursor_done(cursor);
 }
 
-static enum code load_row(struct trending *trending, const struct schema *schema, struct slice key,
-                          struct slice row, struct error *error)
+struct loading {
+    struct trending *trending;
+    const struct schema *schema;
+};
+
+static enum code load_row(void *context, struct slice key, struct slice row, struct error *error)
 {
+    const struct loading *loading = context;
+    struct trending *trending = loading->trending;
+    const struct schema *schema = loading->schema;
     uint64_t id;
     uint8_t tag;
     struct slice suffix;
@@ -146,18 +154,6 @@ static enum code load_row(struct trending *trending, const struct schema *schema
 enum code trending_load(void *fold, struct store *store, const struct schema *schema,
                         struct error *error)
 {
-    struct trending *trending = fold;
-    struct store_scan *scan = NULL;
-    struct slice key, row;
-    bool has_row;
-    enum code code;
-    TRY(store_scan_open(store, KEYSPACE_ITEMS, (struct key_range){0}, &scan, error));
-    for (;;) {
-        TRY(store_scan_next(scan, &key, &row, &has_row, error));
-        if (!has_row) break;
-        TRY(load_row(trending, schema, key, row, error));
-    }
-out:
-    store_scan_close(scan);
-    return code;
+    struct loading loading = {fold, schema};
+    return store_for_each(store, KEYSPACE_ITEMS, (struct key_range){0}, load_row, &loading, error);
 }

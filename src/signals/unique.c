@@ -9,14 +9,8 @@
 static bool mark_dirty(struct unique *unique, struct distinct *set, ordinal item, signal_id signal)
 {
     if (set->dirty) return true;
-    struct unique_dirty_list *dirty = &unique->dirty;
-    void *list = dirty->list;
-    bool room = memory_grow(unique->memory, &list, &dirty->capacity,
-                            dirty->count + unique->sealed.count + 1, sizeof *dirty->list,
-                            SIZE_MAX / sizeof *dirty->list);
-    dirty->list = list;
-    if (!room) return false;
-    dirty->list[dirty->count++] = (struct unique_dirty){set->id, item, signal};
+    const struct unique_dirty one = {set->id, item, signal};
+    if (!dirty_rows_add(&unique->rows, &one)) return false;
     set->dirty = true;
     return true;
 }
@@ -120,10 +114,11 @@ out:
     return code;
 }
 
-static void set_dirty(const struct unique *unique, const struct unique_dirty_list *list, bool dirty)
+static void set_dirty(const struct unique *unique, bool dirty)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        const struct unique_dirty *one = &list->list[i];
+    const struct unique_dirty *rows = unique->rows.sealed.entries;
+    for (size_t i = 0; i < unique->rows.sealed.count; i++) {
+        const struct unique_dirty *one = &rows[i];
         struct distinct *set = unique_find(&unique->tables[one->signal], one->item);
         if (set) set->dirty = dirty;
     }
@@ -132,31 +127,15 @@ static void set_dirty(const struct unique *unique, const struct unique_dirty_lis
 static void unique_seal(void *fold)
 {
     struct unique *unique = fold;
-    assert(unique->sealed.count == 0);
-    struct unique_dirty_list empty = unique->sealed;
-    unique->sealed = unique->dirty;
-    unique->dirty = empty;
-    set_dirty(unique, &unique->sealed, false);
+    dirty_rows_seal(&unique->rows);
+    set_dirty(unique, false);
 }
 
-/* A row may then be listed twice; what is written is its state, so that does no harm. */
 static void unique_sealed(void *fold, bool durable)
 {
     struct unique *unique = fold;
-    struct unique_dirty_list *sealed = &unique->sealed, *dirty = &unique->dirty;
-    if (!durable) {
-        set_dirty(unique, sealed, true);
-        if (dirty->count == 0) {
-            struct unique_dirty_list swap = *dirty;
-            *dirty = *sealed;
-            *sealed = swap;
-        } else if (sealed->count > 0) {
-            assert(dirty->capacity - dirty->count >= sealed->count);
-            memcpy(dirty->list + dirty->count, sealed->list, sealed->count * sizeof *sealed->list);
-            dirty->count += sealed->count;
-        }
-    }
-    sealed->count = 0;
+    if (!durable) set_dirty(unique, true);
+    dirty_rows_sealed(&unique->rows, durable);
 }
 
 static bool unique_check(const void *fold, char *reason, size_t reason_bytes)
@@ -177,14 +156,13 @@ static bool unique_check(const void *fold, char *reason, size_t reason_bytes)
 static size_t unique_bytes(const void *fold)
 {
     const struct unique *unique = fold;
-    size_t listed = unique->dirty.capacity + unique->sealed.capacity;
-    return sizeof *unique + unique->bytes + listed * sizeof *unique->dirty.list;
+    return sizeof *unique + unique->bytes + dirty_rows_bytes(&unique->rows);
 }
 
 static size_t unique_dirty_bytes(const void *fold)
 {
     enum { ROW_BYTES_ABOUT = 128 };
-    return ((const struct unique *)fold)->dirty.count * ROW_BYTES_ABOUT;
+    return ((const struct unique *)fold)->rows.changed.count * ROW_BYTES_ABOUT;
 }
 
 static void unique_free(void *fold)
@@ -198,8 +176,7 @@ static void unique_free(void *fold)
             distinct_free(table->sets[item], memory);
         memory_free(memory, table->sets, table->capacity * sizeof *table->sets);
     }
-    memory_free(memory, unique->dirty.list, unique->dirty.capacity * sizeof(struct unique_dirty));
-    memory_free(memory, unique->sealed.list, unique->sealed.capacity * sizeof(struct unique_dirty));
+    dirty_rows_release(&unique->rows);
     memory_free(memory, unique, sizeof *unique);
 }
 
@@ -224,6 +201,7 @@ enum code unique_create(struct memory *memory, const struct ledger_ids *ids, str
     struct unique *created = memory_allocate_zeroed(memory, sizeof *created);
     if (!created) return error_no_memory(error, AREA_SIGNALS, sizeof *created);
     created->memory = memory;
+    dirty_rows_init(&created->rows, memory, sizeof(struct unique_dirty));
     created->ids = *ids;
     *unique = created;
     *fold = (struct fold){.ops = &unique_ops, .state = created};

@@ -2,6 +2,7 @@
 #ifndef TIDAL_SIGNALS_UNIQUE_PRIVATE_H
 #define TIDAL_SIGNALS_UNIQUE_PRIVATE_H
 
+#include "schema/dirty_rows.h"
 #include "signals/distinct.h"
 #include "signals/unique.h"
 
@@ -18,17 +19,12 @@ struct unique_dirty {
     signal_id signal;
 };
 
-struct unique_dirty_list {
-    struct unique_dirty *list;
-    size_t count, capacity;
-};
-
 struct unique {
     struct memory *memory;
     struct ledger_ids ids;
     struct unique_table tables[LIMIT_SIGNALS];
-    struct unique_dirty_list dirty, sealed;
-    size_t bytes; /* of sets and tables */
+    struct dirty_rows rows; /* entries: struct unique_dirty */
+    size_t bytes;           /* of sets and tables */
 };
 
 static inline struct distinct *unique_find(const struct unique_table *table, ordinal item)

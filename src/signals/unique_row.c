@@ -65,11 +65,12 @@ static enum code write_row(const struct unique *unique, const struct unique_dirt
 enum code unique_write(void *fold, struct store_batch *batch, struct error *error)
 {
     const struct unique *unique = fold;
+    const struct unique_dirty *rows = unique->rows.sealed.entries;
     enum code code = CODE_OK;
     struct buffer row;
     buffer_init(&row, unique->memory, ROW_BYTES_MAXIMUM);
-    for (size_t i = 0; i < unique->sealed.count; i++)
-        TRY(write_row(unique, &unique->sealed.list[i], batch, &row, error));
+    for (size_t i = 0; i < unique->rows.sealed.count; i++)
+        TRY(write_row(unique, &rows[i], batch, &row, error));
 out:
     buffer_release(&row);
     return code;
@@ -157,9 +158,16 @@ static bool decode(struct cursor *cursor, struct unique *unique, struct distinct
     return cursor_done(cursor) && in_span(*set, span_ms);
 }
 
-static enum code load_row(struct unique *unique, const struct schema *schema, struct slice key,
-                          struct slice row, struct error *error)
+struct loading {
+    struct unique *unique;
+    const struct schema *schema;
+};
+
+static enum code load_row(void *context, struct slice key, struct slice row, struct error *error)
 {
+    const struct loading *loading = context;
+    struct unique *unique = loading->unique;
+    const struct schema *schema = loading->schema;
     uint64_t id;
     uint8_t tag;
     struct slice suffix;
@@ -193,18 +201,6 @@ static enum code load_row(struct unique *unique, const struct schema *schema, st
 enum code unique_load(void *fold, struct store *store, const struct schema *schema,
                       struct error *error)
 {
-    struct unique *unique = fold;
-    struct store_scan *scan = NULL;
-    struct slice key, row;
-    bool has_row;
-    enum code code;
-    TRY(store_scan_open(store, KEYSPACE_ITEMS, (struct key_range){0}, &scan, error));
-    for (;;) {
-        TRY(store_scan_next(scan, &key, &row, &has_row, error));
-        if (!has_row) break;
-        TRY(load_row(unique, schema, key, row, error));
-    }
-out:
-    store_scan_close(scan);
-    return code;
+    struct loading loading = {fold, schema};
+    return store_for_each(store, KEYSPACE_ITEMS, (struct key_range){0}, load_row, &loading, error);
 }

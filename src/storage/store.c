@@ -77,6 +77,24 @@ void store_scan_close(struct store_scan *scan)
     if (scan) scan->operations->close(scan);
 }
 
+enum code store_for_each(struct store *store, enum keyspace keyspace, struct key_range range,
+                         store_row_fn *row, void *context, struct error *error)
+{
+    struct store_scan *scan = NULL;
+    struct slice key, value;
+    bool has_row;
+    enum code code;
+    TRY(store_scan_open(store, keyspace, range, &scan, error));
+    for (;;) {
+        TRY(store_scan_next(scan, &key, &value, &has_row, error));
+        if (!has_row) break;
+        TRY(row(context, key, value, error));
+    }
+out:
+    store_scan_close(scan);
+    return code;
+}
+
 enum code store_batch_create(struct store *store, struct store_batch **created, struct error *error)
 {
     struct store_batch *batch = memory_allocate_zeroed(store->memory, sizeof *batch);

@@ -84,6 +84,12 @@ MUST_USE enum code store_scan_open(struct store *store, enum keyspace keyspace,
 MUST_USE enum code store_scan_next(struct store_scan *scan, struct slice *key, struct slice *value,
                                    bool *has_row, struct error *error);
 void store_scan_close(struct store_scan *scan); /* NULL is allowed */
+/* A whole scan: calls `row` for each row of the range, until it fails. */
+typedef enum code store_row_fn(void *context, struct slice key, struct slice value,
+                               struct error *error);
+MUST_USE enum code store_for_each(struct store *store, enum keyspace keyspace,
+                                  struct key_range range, store_row_fn *row, void *context,
+                                  struct error *error);
 
 /* A batch: puts and deletes in order, the last of a key winning.  Keys and values are copied. */
 MUST_USE enum code store_batch_create(struct store *store, struct store_batch **batch,

@@ -149,6 +149,41 @@ static void a_scan_gives_its_range_in_order_of_bytes(struct test *t)
     home_close(&home);
 }
 
+/* Joins keys; fails at the one that it is told. */
+struct joined {
+    char text[64];
+    const char *failing;
+};
+
+static enum code join(void *context, struct slice key, struct slice value, struct error *error)
+{
+    struct joined *joined = context;
+    (void)value;
+    if (slice_equal(key, slice_of(joined->failing, strlen(joined->failing))))
+        return error_set(error, CODE_CORRUPT, AREA_STORE, "row '%s'", joined->failing);
+    size_t used = strlen(joined->text);
+    snprintf(joined->text + used, sizeof joined->text - used, "%.*s,", (int)key.bytes,
+             (const char *)key.data);
+    return CODE_OK;
+}
+
+static void each_row_of_a_range_is_given_until_one_fails(struct test *t)
+{
+    struct home home;
+    struct joined all = {.failing = "none"}, some = {.failing = "c"};
+    struct key_range range = {TEXT("b"), {0}};
+    CHECK(home_open(&home));
+    for (char key = 'a'; key <= 'd'; key++)
+        CHECK(put(&home, KEYSPACE_ITEMS, slice_of(&key, 1), TEXT("v")));
+    CHECK_EQ(store_for_each(home.store, KEYSPACE_ITEMS, range, join, &all, &home.error), CODE_OK);
+    CHECK_TEXT(all.text, "b,c,d,");
+    CHECK_EQ(store_for_each(home.store, KEYSPACE_ITEMS, range, join, &some, &home.error),
+             CODE_CORRUPT);
+    CHECK_TEXT(some.text, "b,");
+    CHECK_TEXT(home.error.message, "row 'c'");
+    home_close(&home);
+}
+
 static void a_scan_stays_at_its_end(struct test *t)
 {
     struct home home;
@@ -564,6 +599,7 @@ static void random_steps_agree_with_a_sorted_array(struct test *t)
 #define STORE_CONTRACT                                                                             \
     CASE(a_row_is_read_as_it_was_put_until_it_is_deleted), CASE(keyspaces_do_not_see_each_other),  \
         CASE(a_scan_gives_its_range_in_order_of_bytes), CASE(a_scan_stays_at_its_end),             \
+        CASE(each_row_of_a_range_is_given_until_one_fails),                                        \
         CASE(a_scan_keeps_its_own_copy_of_the_range),                                              \
         CASE(a_scan_shows_rows_as_they_were_when_it_was_opened),                                   \
         CASE(the_last_operation_on_a_key_wins_in_a_batch), CASE(a_batch_copies_what_it_is_given),  \
