@@ -8,6 +8,7 @@
 #include "storage/skip_list.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 struct memory_store {
     struct store store; /* first: a store is cast to it */
@@ -20,6 +21,7 @@ struct memory_store {
     size_t pending_capacity;
     uint64_t fail_at;
     bool ignore_flush;
+    atomic_bool refuses_many;
 };
 
 struct memory_scan {
@@ -39,6 +41,11 @@ static enum code no_memory(struct error *error)
     return error_no_memory(error, AREA_STORE, 0);
 }
 
+static enum code refuse(const char *what, struct error *error)
+{
+    return error_os(error, AREA_STORE, EIO, "cannot %s the store", what);
+}
+
 static enum code memory_get(struct store *base, enum keyspace keyspace, struct slice key,
                             struct buffer *value, bool *found, struct error *error)
 {
@@ -47,6 +54,24 @@ static enum code memory_get(struct store *base, enum keyspace keyspace, struct s
     const struct skip_node *node = skip_list_seek(&store->rows[keyspace], key);
     *found = node && slice_equal(skip_node_key(node), key);
     enum code code = *found ? store_give(skip_node_value(node), value, error) : CODE_OK;
+    phase_unlock_read(&store->lock);
+    return code;
+}
+
+static enum code memory_get_many(struct store *base, const struct store_wanted *wanted,
+                                 struct error *error)
+{
+    struct memory_store *store = memory_store_of(base);
+    enum code code = CODE_OK;
+    phase_lock_read(&store->lock);
+    if (atomic_load(&store->refuses_many)) code = refuse("read", error);
+    for (size_t i = 0; i < wanted->count && code == CODE_OK; i++) {
+        const struct skip_node *node =
+            skip_list_seek(&store->rows[wanted->keyspace], wanted->keys[i]);
+        bool found = node && slice_equal(skip_node_key(node), wanted->keys[i]);
+        struct slice row = found ? skip_node_value(node) : (struct slice){0};
+        code = wanted->take(wanted->context, i, found ? &row : NULL, error);
+    }
     phase_unlock_read(&store->lock);
     return code;
 }
@@ -192,11 +217,6 @@ static bool made_to_fail(struct memory_store *store)
     return store->fail_at > 0 && --store->fail_at == 0;
 }
 
-static enum code refuse(const char *what, struct error *error)
-{
-    return error_os(error, AREA_STORE, EIO, "cannot %s the store", what);
-}
-
 static enum code memory_write(struct store *base, const struct store_batch *batch,
                               struct error *error)
 {
@@ -301,6 +321,7 @@ static void memory_close(struct store *base)
 }
 
 static const struct store_operations memory_operations = {.get = memory_get,
+                                                          .get_many = memory_get_many,
                                                           .scan = memory_scan,
                                                           .write = memory_write,
                                                           .flush = memory_flush,
@@ -359,6 +380,11 @@ enum code memory_store_crash(struct store *base, size_t keep, struct error *erro
 void memory_store_fail_at(struct store *store, uint64_t operation)
 {
     memory_store_of(store)->fail_at = operation;
+}
+
+void memory_store_refuse_many(struct store *store, bool refuse)
+{
+    atomic_store(&memory_store_of(store)->refuses_many, refuse);
 }
 
 void memory_store_ignore_flush(struct store *store, bool ignore)

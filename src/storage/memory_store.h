@@ -21,6 +21,8 @@ size_t memory_store_pending(const struct store *store);
 MUST_USE enum code memory_store_crash(struct store *store, size_t keep, struct error *error);
 /* The n-th write or flush from now on (from 1) fails with CODE_IO and does nothing; 0: none. */
 void memory_store_fail_at(struct store *store, uint64_t operation);
+/* Until it is taken back, store_get_many fails with CODE_IO. */
+void memory_store_refuse_many(struct store *store, bool refuse);
 /* A wrong store, to prove that a harness notices: flush says yes and does nothing. */
 void memory_store_ignore_flush(struct store *store, bool ignore);
 

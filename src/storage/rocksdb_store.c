@@ -20,6 +20,7 @@
  * then flushes one family), merge operators (not idempotent under replay), log recycling. */
 #include "storage/rocksdb_store.h"
 
+#include "os/phase_lock.h"
 #include "os/threads.h"
 
 #include <assert.h>
@@ -37,8 +38,9 @@ struct rocksdb_store {
     struct store store; /* first: a store is cast to it */
     char *path;
     size_t path_bytes;
-    struct mutex lock;        /* over db and families, for stats; who writes is one thread */
-    rocksdb_t *db;            /* NULL: closed, after a failure */
+    struct phase_lock lock; /* over db and families: who reads has it shared */
+    rocksdb_t *db;          /* NULL: closed, after a failure of the thread that writes */
+    struct mutex stats_lock;
     struct store_stats stats; /* when they were last asked */
     rocksdb_options_t *options;
     rocksdb_block_based_table_options_t *table_options;
@@ -104,7 +106,7 @@ static enum code check(char *text, const char *what, struct error *error)
     return code;
 }
 
-/* Opens and closes without the lock, which is for what stats may read. */
+/* Under the lock, or while nobody else is there. */
 static enum code open_families(struct rocksdb_store *store, struct error *error)
 {
     const rocksdb_options_t *options[KEYSPACE_COUNT];
@@ -121,33 +123,52 @@ static enum code open_families(struct rocksdb_store *store, struct error *error)
                                           options, families, &text);
     }
     if (text) return check(text, "open", error);
-    mutex_lock(&store->lock);
     store->db = db;
     memcpy(store->families, families, sizeof families);
-    mutex_unlock(&store->lock);
     return CODE_OK;
 }
 
 static void close_families(struct rocksdb_store *store)
 {
-    rocksdb_t *db = store->db;
-    rocksdb_column_family_handle_t *families[KEYSPACE_COUNT];
-    if (!db) return;
-    memcpy(families, store->families, sizeof families);
-    mutex_lock(&store->lock);
-    store->db = NULL;
-    mutex_unlock(&store->lock);
-    for (int i = 0; i < KEYSPACE_COUNT; i++)
-        rocksdb_column_family_handle_destroy(families[i]);
-    rocksdb_close(db);
+    phase_lock_write(&store->lock);
+    if (store->db) {
+        for (int i = 0; i < KEYSPACE_COUNT; i++)
+            rocksdb_column_family_handle_destroy(store->families[i]);
+        rocksdb_close(store->db);
+        store->db = NULL;
+    }
+    phase_unlock_write(&store->lock);
 }
 
-/* Opens again what a failure has closed. */
+/* Takes the lock shared, over a store that is open; opens it again if a failure has closed it. */
+static enum code begin_read(struct rocksdb_store *store, struct error *error)
+{
+    for (;;) {
+        enum code code = CODE_OK;
+        phase_lock_read(&store->lock);
+        if (store->db) return CODE_OK;
+        phase_unlock_read(&store->lock);
+        phase_lock_write(&store->lock);
+        if (!store->db) {
+            rocksdb_options_set_create_if_missing(store->options, 0);
+            code = open_families(store, error);
+        }
+        phase_unlock_write(&store->lock);
+        if (code != CODE_OK) return code;
+    }
+}
+
+static void end_read(struct rocksdb_store *store)
+{
+    phase_unlock_read(&store->lock);
+}
+
+/* For the thread that writes: nobody else closes what is open. */
 static enum code ensure_open(struct rocksdb_store *store, struct error *error)
 {
-    if (store->db) return CODE_OK;
-    rocksdb_options_set_create_if_missing(store->options, 0);
-    return open_families(store, error);
+    enum code code = begin_read(store, error);
+    if (code == CODE_OK) end_read(store);
+    return code;
 }
 
 /* The end of all that writes. */
@@ -162,7 +183,7 @@ static enum code rocksdb_get_row(struct store *base, enum keyspace keyspace, str
 {
     struct rocksdb_store *store = rocksdb_store_of(base);
     char *text = NULL;
-    enum code code = ensure_open(store, error);
+    enum code code = begin_read(store, error);
     if (code != CODE_OK) return code;
     rocksdb_pinnableslice_t *row =
         rocksdb_get_pinned_cf(store->db, store->read_options, store->families[keyspace],
@@ -175,6 +196,55 @@ static enum code rocksdb_get_row(struct store *base, enum keyspace keyspace, str
         code = store_give(slice_of(data, bytes), value, error);
     }
     if (row) rocksdb_pinnableslice_destroy(row);
+    end_read(store);
+    return code;
+}
+
+/* Keys of one call of RocksDB's, which reads those of a block together. */
+enum { TOGETHER = 128 };
+
+/* Gives away what was read of the keys from `first` on, and frees it. */
+static enum code take_rows(const struct store_wanted *wanted, size_t first,
+                           rocksdb_pinnableslice_t **rows, char **texts, struct error *error)
+{
+    enum code code = CODE_OK;
+    for (size_t i = 0; i < TOGETHER && first + i < wanted->count; i++) {
+        if (code == CODE_OK && texts[i]) {
+            code = check(texts[i], "read", error);
+        } else {
+            rocksdb_free(texts[i]);
+        }
+        struct slice row = {0};
+        if (rows[i]) row.data = (const uint8_t *)rocksdb_pinnableslice_value(rows[i], &row.bytes);
+        if (code == CODE_OK)
+            code = wanted->take(wanted->context, first + i, rows[i] ? &row : NULL, error);
+        if (rows[i]) rocksdb_pinnableslice_destroy(rows[i]);
+    }
+    return code;
+}
+
+static enum code rocksdb_get_rows(struct store *base, const struct store_wanted *wanted,
+                                  struct error *error)
+{
+    struct rocksdb_store *store = rocksdb_store_of(base);
+    const char *keys[TOGETHER];
+    size_t bytes[TOGETHER];
+    rocksdb_pinnableslice_t *rows[TOGETHER] = {NULL};
+    char *texts[TOGETHER] = {NULL};
+    enum code code = begin_read(store, error);
+    if (code != CODE_OK) return code;
+    for (size_t first = 0; first < wanted->count && code == CODE_OK; first += TOGETHER) {
+        size_t left = wanted->count - first, count = left < TOGETHER ? left : TOGETHER;
+        for (size_t i = 0; i < count; i++) {
+            keys[i] = (const char *)wanted->keys[first + i].data;
+            bytes[i] = wanted->keys[first + i].bytes;
+        }
+        rocksdb_batched_multi_get_cf(store->db, store->read_options,
+                                     store->families[wanted->keyspace], count, keys, bytes, rows,
+                                     texts, false);
+        code = take_rows(wanted, first, rows, texts, error);
+    }
+    end_read(store);
     return code;
 }
 
@@ -288,7 +358,8 @@ static enum code rocksdb_read_stats(struct store *base, struct store_stats *stat
 {
     struct rocksdb_store *store = rocksdb_store_of(base);
     (void)error;
-    mutex_lock(&store->lock);
+    phase_lock_read(&store->lock);
+    mutex_lock(&store->stats_lock);
     if (store->db) store->stats = (struct store_stats){0};
     for (int i = 0; store->db && i < KEYSPACE_COUNT; i++) {
         uint64_t number = 0;
@@ -305,7 +376,8 @@ static enum code rocksdb_read_stats(struct store *base, struct store_stats *stat
             store->stats.bytes += number;
     }
     *stats = store->stats;
-    mutex_unlock(&store->lock);
+    mutex_unlock(&store->stats_lock);
+    phase_unlock_read(&store->lock);
     return CODE_OK;
 }
 
@@ -366,12 +438,14 @@ static void rocksdb_store_close(struct store *base)
     rocksdb_options_destroy(store->options);
     rocksdb_block_based_options_destroy(store->table_options);
     rocksdb_cache_destroy(store->cache);
-    mutex_release(&store->lock);
+    mutex_release(&store->stats_lock);
+    phase_lock_release(&store->lock);
     memory_free(base->memory, store->path, store->path ? store->path_bytes : 0);
     memory_free(base->memory, store, sizeof *store);
 }
 
 static const struct store_operations rocksdb_operations = {.get = rocksdb_get_row,
+                                                           .get_many = rocksdb_get_rows,
                                                            .scan = rocksdb_scan_open,
                                                            .write = rocksdb_write_batch,
                                                            .flush = rocksdb_flush_log,
@@ -430,7 +504,8 @@ enum code rocksdb_store_open(const char *path, const struct rocksdb_store_option
     store->read_options = rocksdb_readoptions_create();
     store->write_options = rocksdb_writeoptions_create();
     set_options(store, options->create);
-    mutex_init(&store->lock, LOCK_RANK_STORE);
+    phase_lock_init(&store->lock, LOCK_RANK_STORE);
+    mutex_init(&store->stats_lock, LOCK_RANK_STORE + 1);
     store->path_bytes = strlen(path) + 1;
     store->path = memory_allocate(memory, store->path_bytes);
     if (store->path) memcpy(store->path, path, store->path_bytes);

@@ -24,6 +24,12 @@ enum code store_get(struct store *store, enum keyspace keyspace, struct slice ke
     return store->operations->get(store, keyspace, key, value, found, error);
 }
 
+enum code store_get_many(struct store *store, const struct store_wanted *wanted,
+                         struct error *error)
+{
+    return store->operations->get_many(store, wanted, error);
+}
+
 enum code store_give(struct slice row, struct buffer *value, struct error *error)
 {
     if (row.bytes > value->maximum_bytes)

@@ -35,6 +35,18 @@ struct store_stats {
     uint64_t keys;  /* about how many there are */
 };
 
+/* Rows asked for together. */
+struct store_wanted {
+    enum keyspace keyspace;
+    const struct slice *keys; /* in any order */
+    size_t count;
+    /* Is given the row of keys[index], in order; `row` is lent during the call, NULL: there is
+     * none.  It does not ask the store for anything; what it returns, unless OK, ends the asking.
+     */
+    enum code (*take)(void *context, size_t index, const struct slice *row, struct error *error);
+    void *context;
+};
+
 struct store_scan_operations {
     enum code (*next)(struct store_scan *scan, struct slice *key, struct slice *value,
                       bool *has_row, struct error *error);
@@ -48,6 +60,8 @@ struct store_scan {
 struct store_operations {
     enum code (*get)(struct store *store, enum keyspace keyspace, struct slice key,
                      struct buffer *value, bool *found, struct error *error);
+    enum code (*get_many)(struct store *store, const struct store_wanted *wanted,
+                          struct error *error);
     enum code (*scan)(struct store *store, enum keyspace keyspace, struct key_range range,
                       struct store_scan **scan, struct error *error);
     enum code (*write)(struct store *store, const struct store_batch *batch, struct error *error);
@@ -68,6 +82,9 @@ struct store {
  * a larger row. */
 MUST_USE enum code store_get(struct store *store, enum keyspace keyspace, struct slice key,
                              struct buffer *value, bool *found, struct error *error);
+/* Many rows with as few turns to the disk as can be. */
+MUST_USE enum code store_get_many(struct store *store, const struct store_wanted *wanted,
+                                  struct error *error);
 /* One row, as a batch of one. */
 MUST_USE enum code store_put(struct store *store, enum keyspace keyspace, struct slice key,
                              struct slice value, struct error *error);

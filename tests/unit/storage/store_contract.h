@@ -98,6 +98,74 @@ static void a_row_is_read_as_it_was_put_until_it_is_deleted(struct test *t)
     home_close(&home);
 }
 
+/* What store_get_many gives, as "0=value,1-,": at most as many as `most`, then it is told to end.
+ */
+struct taken {
+    char text[8192];
+    size_t used, count, most;
+};
+
+static enum code take_row(void *context, size_t index, const struct slice *row, struct error *error)
+{
+    struct taken *taken = context;
+    if (taken->count++ == taken->most)
+        return error_set(error, CODE_CANCELLED, AREA_STORE, "enough");
+    taken->used += (size_t)snprintf(taken->text + taken->used, sizeof taken->text - taken->used,
+                                    row ? "%zu=%.*s," : "%zu-,", index, row ? (int)row->bytes : 0,
+                                    row ? (const char *)row->data : "");
+    return CODE_OK;
+}
+
+static void many_rows_are_given_in_the_order_they_are_asked_for(struct test *t)
+{
+    struct slice keys[] = {TEXT("m"), TEXT("a"), TEXT("none"), TEXT("m"), TEXT("empty"), TEXT("b")};
+    struct taken taken = {.most = 6};
+    struct store_wanted wanted = {KEYSPACE_USERS, keys, 6, take_row, &taken};
+    struct home home;
+    CHECK(home_open(&home));
+    CHECK(put(&home, KEYSPACE_USERS, TEXT("a"), TEXT("1")));
+    CHECK(put(&home, KEYSPACE_USERS, TEXT("m"), TEXT("2")));
+    CHECK(put(&home, KEYSPACE_USERS, TEXT("empty"), (struct slice){0}));
+    CHECK(put(&home, KEYSPACE_ITEMS, TEXT("b"), TEXT("of another keyspace")));
+    CHECK_EQ(store_get_many(home.store, &wanted, &home.error), CODE_OK);
+    CHECK_TEXT(taken.text, "0=2,1=1,2-,3=2,4=,5-,");
+    taken = (struct taken){.most = 2};
+    CHECK_EQ(store_get_many(home.store, &wanted, &home.error), CODE_CANCELLED);
+    CHECK_TEXT(taken.text, "0=2,1=1,");
+    wanted.count = 0;
+    CHECK_EQ(store_get_many(home.store, &wanted, &home.error), CODE_OK);
+    home_close(&home);
+}
+
+/* More than any backend reads at once, before and after it was opened again. */
+static void hundreds_of_rows_are_read_together(struct test *t)
+{
+    enum { ROWS = 700 };
+    static char texts[ROWS][8];
+    static struct slice keys[ROWS];
+    static struct taken taken;
+    struct home home;
+    CHECK(home_open(&home));
+    for (size_t i = 0; i < ROWS; i++) {
+        int bytes = snprintf(texts[i], sizeof texts[i], "%zu", i * 7919 % ROWS);
+        keys[i] = slice_of(texts[i], (size_t)bytes);
+        if (i % 3 > 0) CHECK(put(&home, KEYSPACE_ITEMS, keys[i], keys[i]));
+    }
+    for (int again = 0; again < 2; again++) {
+        char expected[sizeof taken.text];
+        size_t used = 0;
+        taken = (struct taken){.most = ROWS};
+        struct store_wanted wanted = {KEYSPACE_ITEMS, keys, ROWS, take_row, &taken};
+        CHECK_EQ(store_get_many(home.store, &wanted, &home.error), CODE_OK);
+        for (size_t i = 0; i < ROWS; i++)
+            used += (size_t)snprintf(expected + used, sizeof expected - used,
+                                     i % 3 > 0 ? "%zu=%s," : "%zu-,", i, texts[i]);
+        CHECK_TEXT(taken.text, expected);
+        CHECK(home_restart(&home));
+    }
+    home_close(&home);
+}
+
 static void keyspaces_do_not_see_each_other(struct test *t)
 {
     static const char *const values[KEYSPACE_COUNT] = {"items", "users", "creators", "database"};
@@ -597,7 +665,9 @@ static void random_steps_agree_with_a_sorted_array(struct test *t)
 }
 
 #define STORE_CONTRACT                                                                             \
-    CASE(a_row_is_read_as_it_was_put_until_it_is_deleted), CASE(keyspaces_do_not_see_each_other),  \
+    CASE(a_row_is_read_as_it_was_put_until_it_is_deleted),                                         \
+        CASE(many_rows_are_given_in_the_order_they_are_asked_for),                                 \
+        CASE(hundreds_of_rows_are_read_together), CASE(keyspaces_do_not_see_each_other),           \
         CASE(a_scan_gives_its_range_in_order_of_bytes), CASE(a_scan_stays_at_its_end),             \
         CASE(each_row_of_a_range_is_given_until_one_fails),                                        \
         CASE(a_scan_keeps_its_own_copy_of_the_range),                                              \
