@@ -207,8 +207,8 @@ static void apply(struct world *world, const struct change *change, ordinal subj
 {
     const struct signal *signal =
         &world->schema->signals[change->kind == CHANGE_SIGNAL ? change->signal.signal : 0];
-    const struct group_key keys[LIMIT_GROUP_FIELDS] = {{signal->group_fields[0], 1},
-                                                       {signal->group_fields[1], 2}};
+    const struct topic keys[LIMIT_GROUP_FIELDS] = {{signal->group_fields[0], 1},
+                                                   {signal->group_fields[1], 2}};
     static const struct topic topics[] = {{7, 2}, {7, 40}}; /* of field `creator` */
     static const struct partner partners[] = {{2, 2}, {150, 150}};
     struct resolved_change resolved = {.lsn = 1,
@@ -223,12 +223,12 @@ static void apply(struct world *world, const struct change *change, ordinal subj
                                        .time_ms = TIME_MS,
                                        .effective = true,
                                        .contributions = {{TIME_MS, SIGNAL_VALUE_ONE, 1}},
-                                       .groups = keys,
-                                       .group_count = signal->group_count,
+                                       .totalled = keys,
+                                       .totalled_count = signal->group_count,
                                        .contribution_count = 1,
                                        .weight = EVENT_WEIGHT_ONE,
-                                       .topics = topics,
-                                       .topic_count = change->kind == CHANGE_SIGNAL ? 2 : 0,
+                                       .exposed = topics,
+                                       .exposed_count = change->kind == CHANGE_SIGNAL ? 2 : 0,
                                        .engages = change->kind == CHANGE_SIGNAL,
                                        .partners = partners,
                                        .partner_count = 2};

@@ -173,8 +173,8 @@ static bool expose(struct exposure *exposure, struct exposure_block *block,
 static bool apply_signal(struct exposure *exposure, const struct resolved_change *change)
 {
     if (change->late || change->other == ORDINAL_NONE) return true;
-    for (size_t i = 0; i < change->topic_count; i++) {
-        const struct topic *topic = &change->topics[i];
+    for (size_t i = 0; i < change->exposed_count; i++) {
+        const struct topic *topic = &change->exposed[i];
         struct decay decay = decay_of_field(&change->schema->fields[topic->field]);
         struct exposure_block *block =
             exposure_admit(exposure, change->other, change->other_id, topic->field);

@@ -21,7 +21,7 @@ size_t apply_need_bytes(struct slice payload)
     if (kind == CHANGE_TRANSACTION) parts = cursor_varint(&cursor);
     assert(parts <= CHANGE_TRANSACTION_MAXIMUM);
     /* A first event on a new pair by a new user makes a handful of rows and may double a table, and
-     * an impression adds up to LIMIT_EXPOSURES * TOPICS_OF_FIELD slots; text is kept once as it is
+     * an impression adds up to LIMIT_EXPOSURES * EXPOSED_TOPICS slots; text is kept once as it is
      * and once in a dictionary.  A positive one may double what 20 items have of neighbours. */
     size_t part_bytes = PART_BYTES;
     if (kind == CHANGE_SIGNAL || kind == CHANGE_TRANSACTION) part_bytes += NEIGHBOURS_BYTES;

@@ -200,9 +200,12 @@ size_t apply_need_bytes(struct slice payload);
 enum code resolve_change(struct database *database, const struct change *change,
                          struct resolved_change *resolved, bool *skip, struct error *error);
 
-/* resolve_groups.c: by which values of its item a SIGNAL is totalled. */
-enum code resolve_groups(struct database *database, struct resolved_change *resolved,
-                         struct error *error);
+/* resolve_topics.c: of an item that is signalled, those by which the signal is totalled, and those
+ * that an impression exposes a user to. */
+enum code resolve_totalled(struct database *database, struct resolved_change *resolved,
+                           struct error *error);
+enum code resolve_exposed(struct database *database, struct resolved_change *resolved,
+                          struct error *error);
 
 /* forget.c: a FORGET is applied.  As deterministic as the folds, but no state: nothing depends on
  * it but which of the store's files are written anew. */

@@ -4,7 +4,6 @@
  * schema, and nothing else. */
 #include "engine/internal.h"
 
-#include "base/hash.h"
 #include "behaviour/behaviour.h"
 #include "behaviour/coengagement.h"
 #include "behaviour/quota.h"
@@ -36,46 +35,6 @@ static unsigned trust_of(const struct database *database, const struct signal *s
     return quota_trust(&value);
 }
 
-/* Adds the item's topics by one field, the first TOPICS_OF_FIELD of them. */
-static size_t add_topics(const struct database *database, const struct field *field, ordinal item,
-                         struct topic *topics)
-{
-    const struct entities *entities = database->entities;
-    size_t count = 0;
-    if (field->type == FIELD_REFERENCE) {
-        struct value value = entities_value(entities, field, item, NULL, 0);
-        if (value.type == VALUE_REFERENCE)
-            topics[count++] = (struct topic){field->id, value.reference};
-        return count;
-    }
-    size_t code_count;
-    const uint32_t *codes = entities_codes(entities, field, item, &code_count);
-    for (; count < code_count && count < TOPICS_OF_FIELD; count++) {
-        struct slice text = entities_code_text(entities, field, codes[count]);
-        topics[count] = (struct topic){field->id, hash_bytes(text.data, text.bytes)};
-    }
-    return count;
-}
-
-static enum code resolve_topics(struct database *database, struct resolved_change *resolved,
-                                struct error *error)
-{
-    const struct schema *schema = database->schema;
-    const struct field *fields[LIMIT_EXPOSURES];
-    size_t field_count = 0, count = 0;
-    for (size_t i = 0; i < schema->field_count && field_count < LIMIT_EXPOSURES; i++)
-        if (schema->fields[i].exposure_half_life_ms > 0) fields[field_count++] = &schema->fields[i];
-    if (field_count == 0) return CODE_OK;
-    struct topic *topics =
-        arena_array(&database->apply_arena, field_count * TOPICS_OF_FIELD, sizeof *topics);
-    if (!topics) return error_no_memory(error, AREA_ENGINE, sizeof *topics);
-    for (size_t i = 0; i < field_count; i++)
-        count += add_topics(database, fields[i], resolved->subject, topics + count);
-    resolved->topics = topics;
-    resolved->topic_count = count;
-    return CODE_OK;
-}
-
 static enum code resolve_signal(struct database *database, const struct signal_change *change,
                                 struct resolved_change *resolved, bool *skip, struct error *error)
 {
@@ -99,9 +58,9 @@ static enum code resolve_signal(struct database *database, const struct signal_c
     if (signal->is_limited)
         quota_resolve(database->quota, trust_of(database, signal, resolved->other), resolved);
     coengagement_resolve(database->behaviour, resolved, database->partners);
-    if (signal->group_count > 0) TRY(resolve_groups(database, resolved, error));
+    if (signal->group_count > 0) TRY(resolve_totalled(database, resolved, error));
     bool shown = change->signal == SIGNAL_IMPRESSION && change->has_user && resolved->effective;
-    if (shown && !resolved->late) TRY(resolve_topics(database, resolved, error));
+    if (shown && !resolved->late) TRY(resolve_exposed(database, resolved, error));
 out:
     return code;
 }

@@ -15,18 +15,12 @@ struct topic {
     uint64_t value; /* id of what it refers to, or hash_bytes of the keyword */
 };
 
-enum { TOPICS_OF_FIELD = 8 }; /* of a keyword[]: the first ones */
+enum { EXPOSED_TOPICS = 8 }; /* of a keyword[] with an exposure: the first ones */
 
 /* An item that the same user took well before. */
 struct partner {
     entity_id id;
     ordinal item;
-};
-
-/* A value of a field of the item, by which its signal is totalled. */
-struct group_key {
-    field_id field;
-    uint64_t value; /* as signals/groups.h numbers it */
 };
 
 struct resolved_change {
@@ -57,12 +51,11 @@ struct resolved_change {
     enum polarity polarity;
     struct contribution contributions[2]; /* a state that changes its value: - old, + new */
     size_t contribution_count;
-    const struct group_key *groups; /* of a signal with TOTALS PER; lent until it is applied */
-    size_t group_count;
-    /* An impression by a user: the item's topics as they are now, of fields with an exposure,
-     * distinct; lent as `change` is. */
-    const struct topic *topics;
-    size_t topic_count;
+    /* The item's topics as they are before the event, distinct; lent until it is applied. */
+    const struct topic *totalled; /* of fields that the signal has TOTALS PER */
+    size_t totalled_count;
+    const struct topic *exposed; /* an impression by a user: of fields with an exposure */
+    size_t exposed_count;
     bool engages; /* the user takes an item well, and that counts as co-engagement */
     const struct partner *partners; /* with these; lent until the next change is resolved */
     size_t partner_count;

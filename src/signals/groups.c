@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define UNIT (1.0 / (double)SIGNAL_VALUE_ONE)
 
@@ -110,34 +109,34 @@ static void add(struct group *group, const struct group_signal *signal,
 }
 
 static bool apply_group(struct groups *groups, const struct resolved_change *change,
-                        const struct group_key *key)
+                        const struct topic *topic)
 {
     signal_id id = change->change->signal.signal;
     struct group_signal *signal = &groups->signals[id];
-    struct group_table *table = groups_table(groups, id, key->field);
+    struct group_table *table = groups_table(groups, id, topic->field);
     assert(table);
-    struct group *group = group_find(table, key->value);
+    struct group *group = group_find(table, topic->value);
     if (!group && table->count == GROUP_VALUES_MAXIMUM && !make_room(groups, signal, id, table))
         return false;
-    if (!group) group = group_make(groups, signal, table, key->value);
+    if (!group) group = group_make(groups, signal, table, topic->value);
     if (!group) return false;
     for (size_t i = 0; i < change->contribution_count; i++)
         add(group, signal, &change->contributions[i], !change->late || signal->is_state);
     if (group->dirty) return true;
     group->dirty = true;
-    struct group_dirty one = {key->value, id, key->field};
+    struct group_dirty one = {topic->value, id, topic->field};
     return dirty_rows_add(&groups->rows, &one);
 }
 
 static enum code groups_apply(void *fold, const struct resolved_change *change, struct error *error)
 {
     struct groups *groups = fold;
-    if (change->change->kind != CHANGE_SIGNAL || !change->effective || change->group_count == 0 ||
-        change->contribution_count == 0)
+    if (change->change->kind != CHANGE_SIGNAL || !change->effective ||
+        change->totalled_count == 0 || change->contribution_count == 0)
         return CODE_OK;
     groups_know(groups, &change->schema->signals[change->change->signal.signal]);
-    for (size_t i = 0; i < change->group_count; i++)
-        if (!apply_group(groups, change, &change->groups[i]))
+    for (size_t i = 0; i < change->totalled_count; i++)
+        if (!apply_group(groups, change, &change->totalled[i]))
             return error_no_memory(error, AREA_SIGNALS, sizeof(struct group));
     return CODE_OK;
 }

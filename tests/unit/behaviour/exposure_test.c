@@ -74,8 +74,8 @@ static enum code show(struct world *world, const struct impression *impression)
                                        .other = impression->user,
                                        .other_id = id_of(impression->user),
                                        .time_ms = impression->time_ms,
-                                       .topics = impression->topics,
-                                       .topic_count = impression->topic_count};
+                                       .exposed = impression->topics,
+                                       .exposed_count = impression->topic_count};
     return world->fold.ops->apply(world->fold.state, &resolved, &world->error);
 }
 
@@ -245,8 +245,8 @@ static void a_late_impression_counts_nothing(struct test *t)
     struct resolved_change late = {.schema = &world.schema,
                                    .change = &change,
                                    .late = true,
-                                   .topics = &topic,
-                                   .topic_count = 1};
+                                   .exposed = &topic,
+                                   .exposed_count = 1};
     CHECK_EQ(world.fold.ops->apply(world.fold.state, &late, &world.error), CODE_OK);
     CHECK_EQ(exposure_block_count(world.exposure), 0);
     release(&world);

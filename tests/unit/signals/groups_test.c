@@ -66,15 +66,15 @@ static bool crowd_reopen(struct crowd *crowd)
 static bool apply(struct crowd *crowd, const struct happening *one)
 {
     struct change change = {.kind = CHANGE_SIGNAL, .signal = {.signal = VIEW}};
-    struct group_key keys[] = {{BY_GENRE, one->value}, {BY_MAKER, one->value}};
+    struct topic keys[] = {{BY_GENRE, one->value}, {BY_MAKER, one->value}};
     struct resolved_change resolved = {.change = &change,
                                        .schema = &crowd->schema,
                                        .time_ms = one->time_ms,
                                        .effective = true,
                                        .contributions = {{one->time_ms, ONE, one->sign}},
                                        .contribution_count = 1,
-                                       .groups = keys,
-                                       .group_count = 2};
+                                       .totalled = keys,
+                                       .totalled_count = 2};
     return crowd->fold.ops->apply(crowd->fold.state, &resolved, &crowd->error) == CODE_OK;
 }
 
