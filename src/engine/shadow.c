@@ -119,8 +119,9 @@ static enum code compare_keyspace(struct store *expected, struct store *found,
     struct rows a = {.keyspace = keyspace}, b = {.keyspace = keyspace};
     struct key_range all = {0};
     enum code code;
-    TRY(store_scan_open(expected, keyspace, all, &a.scan, error));
+    /* In this order: a scan in memory holds its store's lock, one of RocksDB's holds none. */
     TRY(store_scan_open(found, keyspace, all, &b.scan, error));
+    TRY(store_scan_open(expected, keyspace, all, &a.scan, error));
     for (;;) {
         TRY(rows_next(&a, error));
         TRY(rows_next(&b, error));
