@@ -485,7 +485,8 @@ typedef struct tidal_follow tidal_follow;
  * `source`.  Of that nothing but log files is read, and no lock is taken.  A copy begins at LSN 1,
  * or is a copy of the source's directory made while it was closed, or a backup of it.  `options`
  * are the copy's; its segment_bytes are at least the source's.  *follow is owned:
- * tidal_follow_close.  TIDAL_NOT_FOUND: the source is no database; TIDAL_INVALID: the directory
+ * tidal_follow_close.  TIDAL_NOT_FOUND: the source is no database; TIDAL_NOT_RETAINED: there is no
+ * copy yet, and the source's log begins after LSN 1 (nothing is made); TIDAL_INVALID: the directory
  * `copy` holds something else; TIDAL_MISUSE: read_only, or ":memory:"; and the errors of
  * tidal_open. */
 TIDAL_API TIDAL_MUST_USE tidal_code tidal_follow_open(const char *source, const char *copy,

@@ -44,6 +44,36 @@ out:
     return code;
 }
 
+/* A copy that is made now begins at LSN 1. */
+static enum code oldest_of_source(struct follow *follow, uint64_t *oldest, struct error *error)
+{
+    const struct wal_source_options options = {.disk = follow->disk,
+                                               .directory = LOG_DIRECTORY,
+                                               .memory = &follow->memory,
+                                               .database_id = follow->id,
+                                               .from_lsn = 1};
+    struct wal_source *source = NULL;
+    enum code code;
+    TRY(wal_source_open(&options, &source, error));
+    code = wal_source_oldest(source, oldest, error);
+out:
+    wal_source_close(source);
+    return code;
+}
+
+static enum code open_copy(struct follow *follow, struct database_options *copy,
+                           struct error *error)
+{
+    uint64_t oldest;
+    enum code code;
+    TRY(oldest_of_source(follow, &oldest, error));
+    copy->must_exist = copy->must_exist || oldest > 1;
+    code = database_open(copy, &follow->copy, error);
+    if (code == CODE_NOT_FOUND && oldest > 1) code = wal_source_not_retained(1, oldest, error);
+out:
+    return code;
+}
+
 /* Begins to read the source where both logs have something, or behind the copy's end. */
 static enum code begin(struct follow *follow, struct error *error)
 {
@@ -109,7 +139,7 @@ enum code follow_open(const struct follow_options *options, struct follow **open
     memory_init(&follow->memory, 0);
     TRY(open_source(follow, options, error));
     copy.follows = follow->id;
-    TRY(database_open(&copy, &follow->copy, error));
+    TRY(open_copy(follow, &copy, error));
     TRY(check_itself(follow, error));
     TRY(begin(follow, error));
     *opened = follow;

@@ -192,7 +192,7 @@ enum code wal_source_oldest(struct wal_source *source, uint64_t *oldest_lsn, str
     return code;
 }
 
-static enum code not_retained(uint64_t next_lsn, uint64_t oldest_lsn, struct error *error)
+enum code wal_source_not_retained(uint64_t next_lsn, uint64_t oldest_lsn, struct error *error)
 {
     error_set(error, CODE_NOT_RETAINED, AREA_WAL,
               "LSN %" PRIu64 " is not in the log any more: it begins at %" PRIu64, next_lsn,
@@ -239,7 +239,7 @@ static enum code place_move(struct wal_source *source, struct place *place, cons
     *moved = false;
     if (!look->found) {
         bool goes_on = look->oldest_lsn > 0;
-        return goes_on ? not_retained(look->next_lsn, look->oldest_lsn, error) : CODE_OK;
+        return goes_on ? wal_source_not_retained(look->next_lsn, look->oldest_lsn, error) : CODE_OK;
     }
     enum code code = place_open(source, place, &look->header, moved, error);
     if (!*moved) return code;
@@ -279,7 +279,7 @@ static enum code place_next(struct wal_source *source, struct place *place, uint
         TRY(place_move(source, place, &look, &moved, error));
         if (!look.found) break;
         if (!moved && gone + 1 == LIST_ATTEMPTS)
-            code = not_retained(look.next_lsn, look.oldest_lsn, error);
+            code = wal_source_not_retained(look.next_lsn, look.oldest_lsn, error);
     }
     if (*found && frame->durable_lsn > source->proved_lsn) source->proved_lsn = frame->durable_lsn;
 out:

@@ -36,6 +36,8 @@ MUST_USE enum code wal_source_next(struct wal_source *source, struct wal_source_
 /* The oldest LSN of the log as it is now; 0: it has no segment. */
 MUST_USE enum code wal_source_oldest(struct wal_source *source, uint64_t *oldest_lsn,
                                      struct error *error);
+/* The error of a reader that wants `next_lsn` of a log that begins later. */
+enum code wal_source_not_retained(uint64_t next_lsn, uint64_t oldest_lsn, struct error *error);
 /* The last LSN that there is, proved or not, as the last wal_source_next without a frame saw it. */
 uint64_t wal_source_end(const struct wal_source *source);
 /* True once reading went on in a segment whose chain does not continue the one before: the writer

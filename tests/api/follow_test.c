@@ -87,8 +87,34 @@ static void what_cannot_be_followed_is_told(struct test *t)
     folder_remove(&place.folder);
 }
 
+/* Whoever makes a copy in that directory next finds it as it was. */
+static void a_copy_that_cannot_begin_is_not_made(struct test *t)
+{
+    const tidal_options options = {.segment_bytes = 1 << 20, .dedupe_count = 1};
+    struct place place;
+    struct feed feed;
+    struct stat stat_of_copy;
+    tidal_follow *follow;
+    tidal_status status;
+    tidal_error error;
+    CHECK(place_make(&place));
+    CHECK(feed_open_at(&feed, place.source, &options) && feed_define(&feed));
+    do {
+        for (int i = 0; i < 500; i++)
+            CHECK_EQ(tidal_execute(feed.db, "SIGNAL view ON item 1", NULL, &error), TIDAL_OK);
+        CHECK_EQ(tidal_checkpoint(feed.db, NULL), TIDAL_OK);
+        tidal_get_status(feed.db, &status);
+    } while (status.oldest_lsn == 1);
+    CHECK_EQ(tidal_follow_open(place.source, place.copy, NULL, &follow, &error),
+             TIDAL_NOT_RETAINED);
+    CHECK(!follow && strstr(error.message, "LSN 1 is not in the log any more"));
+    CHECK(stat(place.copy, &stat_of_copy) != 0);
+    CHECK(feed_close(&feed));
+    folder_remove(&place.folder);
+}
+
 int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(what_is_written_to_the_source_is_read_from_the_copy),
-               CASE(what_cannot_be_followed_is_told));
+               CASE(what_cannot_be_followed_is_told), CASE(a_copy_that_cannot_begin_is_not_made));
 }

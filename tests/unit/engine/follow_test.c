@@ -297,6 +297,8 @@ static void a_source_that_let_go_of_what_comes_next_is_told(struct test *t)
     pair.source.options.dedupe_count = 1;
     CHECK_EQ(world_close(&pair.source), CODE_OK);
     CHECK_EQ(world_open(&pair.source), CODE_OK);
+    CHECK_EQ(pair_follow(&pair), CODE_OK);
+    CHECK_EQ(pair_stop(&pair), CODE_OK);
     struct wal_stats stats;
     do {
         CHECK(write_some(&pair, &c, &history));
