@@ -13,6 +13,7 @@
 #include "behaviour/served_private.h"
 
 #include "base/hash.h"
+#include "base/time_window.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -136,10 +137,10 @@ bool served_reserve(struct served *served, struct served_surface *surface, size_
 static void surface_bound(struct served *served, struct served_surface *surface, int64_t now_ms,
                           bool *changed)
 {
+    int64_t after_ms = window_after_ms(now_ms, SERVED_AGE_MAXIMUM_MS);
     size_t kept = 0, over = 0;
     for (size_t i = 0; i < surface->count; i++)
-        if (surface->entries[i].time_ms > now_ms - SERVED_AGE_MAXIMUM_MS)
-            surface->entries[kept++] = surface->entries[i];
+        if (surface->entries[i].time_ms > after_ms) surface->entries[kept++] = surface->entries[i];
     if (kept > SERVED_ITEMS_MAXIMUM) over = kept - SERVED_ITEMS_MAXIMUM;
     if (over > 0)
         memmove(surface->entries, surface->entries + over,

@@ -1,6 +1,7 @@
 #include "query/gates.h"
 
 #include "base/text.h"
+#include "base/time_window.h"
 #include "behaviour/behaviour.h"
 #include "behaviour/served.h"
 #include "entities/entities.h"
@@ -9,21 +10,21 @@
 #include <math.h>
 #include <stdio.h>
 
-static int64_t since_of(const struct gate_definition *gate, const struct scope *scope)
+static int64_t after_of(const struct gate_definition *gate, const struct scope *scope)
 {
     if (isnan(gate->age.milliseconds)) return INT64_MIN;
-    return scope->now_ms - (int64_t)gate->age.milliseconds;
+    return window_after_ms(scope->now_ms, (int64_t)gate->age.milliseconds);
 }
 
 /* Seen and hidden: walk what the user did, not the items. */
 static void take_out_behaviour(const struct gate_definition *gate, const struct scope *scope,
                                struct bitset *items)
 {
-    int64_t since_ms = since_of(gate, scope);
+    int64_t after_ms = after_of(gate, scope);
     const void *position = NULL;
     struct behaviour_item item;
     while (behaviour_next_item(scope->view->behaviour, scope->user, &position, &item)) {
-        bool seen = item.seen.count > 0 && item.seen.newest_ms > since_ms;
+        bool seen = item.seen.count > 0 && item.seen.newest_ms > after_ms;
         if (gate->kind == GATE_HIDDEN ? item.hidden : seen) bitset_unset(items, item.item);
     }
 }
@@ -45,11 +46,11 @@ static const struct served_entry *served_here(const struct scope *scope, size_t 
 static void take_out_served(const struct gate_definition *gate, const struct scope *scope,
                             struct bitset *items)
 {
-    int64_t since_ms = since_of(gate, scope);
+    int64_t after_ms = after_of(gate, scope);
     size_t count;
     const struct served_entry *entries = served_here(scope, &count);
     for (size_t i = 0; i < count; i++)
-        if (entries[i].time_ms > since_ms) bitset_unset(items, entries[i].item);
+        if (entries[i].time_ms > after_ms) bitset_unset(items, entries[i].item);
 }
 
 static bool has_excluding_edges(const struct scope *scope)
@@ -127,7 +128,7 @@ static bool seen_blocks(const struct gate_definition *gate, const struct scope *
     struct behaviour_seen seen;
     char when[TIME_TEXT_BYTES];
     if (!behaviour_seen(scope->view->behaviour, scope->user, item, &seen) ||
-        seen.newest_ms <= since_of(gate, scope))
+        seen.newest_ms <= after_of(gate, scope))
         return false;
     time_format(seen.newest_ms, when);
     snprintf(evidence, EVIDENCE_BYTES, "seen by the user %u time%s, last at %s", seen.count,
@@ -138,12 +139,12 @@ static bool seen_blocks(const struct gate_definition *gate, const struct scope *
 static bool served_blocks(const struct gate_definition *gate, const struct scope *scope,
                           ordinal item, char evidence[EVIDENCE_BYTES])
 {
-    int64_t since_ms = since_of(gate, scope);
+    int64_t after_ms = after_of(gate, scope);
     char when[TIME_TEXT_BYTES];
     size_t count;
     const struct served_entry *entries = served_here(scope, &count);
     for (size_t i = 0; i < count; i++) {
-        if (entries[i].item != item || entries[i].time_ms <= since_ms) continue;
+        if (entries[i].item != item || entries[i].time_ms <= after_ms) continue;
         time_format(entries[i].time_ms, when);
         snprintf(evidence, EVIDENCE_BYTES,
                  "served to the user in slate %llu, at position %u, at %s",

@@ -3,6 +3,7 @@
 #include "ranking/program_private.h"
 
 #include "base/text.h"
+#include "base/time_window.h"
 #include "behaviour/behaviour.h"
 #include "entities/entities.h"
 #include "ranking/coengaged.h"
@@ -315,9 +316,10 @@ static enum code compile_unique(struct compiler *compiler, const struct expressi
 static enum code compile_seen(struct compiler *compiler, const struct expression *call,
                               uint32_t *at)
 {
-    struct instruction instruction = {.op = OP_SEEN, .since_ms = INT64_MIN};
+    struct instruction instruction = {.op = OP_SEEN, .after_ms = INT64_MIN};
     if (call->operand_count > 0)
-        instruction.since_ms = compiler->program->scope.now_ms - call->operands[0]->value.integer;
+        instruction.after_ms =
+            window_after_ms(compiler->program->scope.now_ms, call->operands[0]->value.integer);
     return compiler_emit(compiler, &instruction, at);
 }
 

@@ -74,7 +74,7 @@ static void read_seen(const struct instruction *instruction, struct columns *at)
         struct behaviour_seen seen;
         bool any = scope->user != ORDINAL_NONE &&
                    behaviour_seen(scope->view->behaviour, scope->user, at->items[i], &seen);
-        instruction->values[i] = any && seen.newest_ms > instruction->since_ms;
+        instruction->values[i] = any && seen.newest_ms > instruction->after_ms;
         instruction->missing[i] = false;
     }
 }

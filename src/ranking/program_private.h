@@ -18,7 +18,7 @@ enum opcode {
     OP_UNIQUE,   /* distinct users of `feature.signal` in `number` ms */
     OP_PRIOR,    /* what `group` holds of the item's values of `field`, with feature.prior */
     OP_EDGE,     /* weight of the user's edge to the item, or to what `field` refers to */
-    OP_SEEN,     /* by the user, after since_ms */
+    OP_SEEN,     /* by the user, after after_ms */
     OP_THOMPSON, /* a sample of the share of `a` in `b`; earlier instructions made their columns */
     OP_SAID,     /* what the user said of the item, or how it was seen */
     OP_TOPICS,   /* affinity, exposure: mean of the `weights` of the item's topics by `number` */
@@ -68,7 +68,7 @@ struct instruction {
     bool *missing;
     double number;
     bool is_missing;
-    int64_t since_ms;
+    int64_t after_ms;
     const struct field *field, *other;
     relation_id relation;
     struct feature feature;

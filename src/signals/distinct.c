@@ -24,6 +24,7 @@
 #include "signals/distinct.h"
 
 #include "base/hash.h"
+#include "base/time_window.h"
 
 #include <assert.h>
 #include <math.h>
@@ -236,7 +237,7 @@ bool distinct_add(struct distinct **set, struct memory *memory, int64_t span_ms,
     assert(span_ms > 0 && time_ms > -TIME_BOUND_MS && time_ms < TIME_BOUND_MS);
     *changed = false;
     if (time_ms > newest_ms) newest_ms = time_ms;
-    int64_t before_ms = span_before_ms(newest_ms, span_ms);
+    int64_t before_ms = window_after_ms(newest_ms, span_ms);
     if (time_ms <= before_ms) return true;
     forget_older(distinct, memory, before_ms);
     uint16_t at = find_user(distinct, hash);
@@ -399,7 +400,7 @@ static bool is_marked(const struct sketch *sketch, const struct distinct_user *u
 bool distinct_check(const struct distinct *distinct, int64_t span_ms)
 {
     int64_t newest_ms = distinct_newest_ms(distinct);
-    int64_t before_ms = span_before_ms(newest_ms, span_ms);
+    int64_t before_ms = window_after_ms(newest_ms, span_ms);
     if (distinct->count == 0 || distinct->count > DISTINCT_EXACT) return false;
     if ((distinct->count == DISTINCT_EXACT) != (distinct->sketch != NULL)) return false;
     if (distinct->users[0].time_ms <= before_ms) return false;

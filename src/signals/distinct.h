@@ -79,13 +79,6 @@ static inline unsigned mark_rank(int64_t mark)
     return (unsigned)(mark & 63);
 }
 
-/* The oldest time that is not in the span: saturates. */
-static inline int64_t span_before_ms(int64_t newest_ms, int64_t span_ms)
-{
-    int64_t before_ms;
-    return __builtin_sub_overflow(newest_ms, span_ms, &before_ms) ? INT64_MIN : before_ms;
-}
-
 static inline int64_t distinct_newest_ms(const struct distinct *distinct)
 {
     return distinct->count > 0 ? distinct->users[distinct->count - 1].time_ms : INT64_MIN;

@@ -27,6 +27,7 @@
 #include "signals/trending_private.h"
 
 #include "base/hash.h"
+#include "base/time_window.h"
 
 #include <assert.h>
 #include <math.h>
@@ -217,7 +218,7 @@ static bool apply_signal(struct trending *trending, const struct resolved_change
     bool adds = change->contributions[change->contribution_count - 1].sign > 0;
     int64_t now_ms =
         change->time_ms > change->watermark_ms ? change->time_ms : change->watermark_ms;
-    int64_t after_ms = now_ms - signal->window_ms[signal->trending_window];
+    int64_t after_ms = window_after_ms(now_ms, signal->window_ms[signal->trending_window]);
     if (change->time_ms <= after_ms || (!trend && !adds)) return true;
     if (!trend) trend = trend_create(trending, signal, change->subject, change->subject_id);
     if (!trend || !mark_dirty(trending, trend, change->subject, signal->id)) return false;

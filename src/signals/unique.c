@@ -1,6 +1,7 @@
 #include "signals/unique_private.h"
 
 #include "base/hash.h"
+#include "base/time_window.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -213,7 +214,7 @@ void unique_read(const struct unique *unique, const struct unique_window *window
 {
     enum { AHEAD = 8 };
     const struct unique_table *table = &unique->tables[window->signal];
-    int64_t after_ms = span_before_ms(window->now_ms, window->window_ms);
+    int64_t after_ms = window_after_ms(window->now_ms, window->window_ms);
     for (size_t i = 0; i < count; i++) {
         if (i + AHEAD < count) __builtin_prefetch(unique_find(table, items[i + AHEAD]));
         const struct distinct *set = unique_find(table, items[i]);

@@ -12,6 +12,8 @@
  * Marks that are out of the span are not written, so that equal sets of events give equal rows. */
 #include "signals/unique_private.h"
 
+#include "base/time_window.h"
+
 #include "storage/key.h"
 
 enum { ROW_VERSION = 1, ROW_BYTES_MAXIMUM = 1 << 17 };
@@ -45,7 +47,7 @@ static void encode(const struct distinct *set, int64_t span_ms, struct buffer *o
         buffer_put_u64(out, user->hash);
     }
     for (unsigned reg = 0; set->sketch && reg < DISTINCT_REGISTERS; reg++)
-        encode_register(set, reg, span_before_ms(distinct_newest_ms(set), span_ms), out);
+        encode_register(set, reg, window_after_ms(distinct_newest_ms(set), span_ms), out);
 }
 
 static enum code write_row(const struct unique *unique, const struct unique_dirty *dirty,
@@ -141,7 +143,7 @@ static bool decode_sketch(struct cursor *cursor, struct unique *unique, struct d
 /* No mark is out of the span, as none is written. */
 static bool in_span(const struct distinct *set, int64_t span_ms)
 {
-    int64_t before_ms = span_before_ms(distinct_newest_ms(set), span_ms);
+    int64_t before_ms = window_after_ms(distinct_newest_ms(set), span_ms);
     for (unsigned reg = 0; set->sketch && reg < DISTINCT_REGISTERS; reg++) {
         size_t count;
         const int64_t *marks = sketch_marks(set->sketch, reg, &count);

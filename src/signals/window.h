@@ -4,6 +4,7 @@
 #define TIDAL_SIGNALS_WINDOW_H
 
 #include "base/decay.h"
+#include "base/time_window.h"
 #include "schema/resolved_change.h"
 
 /* In a ring: 366 days, 12 days of hours or 12 hours of 5 minutes, and the ends. */
@@ -71,9 +72,8 @@ static inline int64_t bucket_number(int64_t hop_ms, int64_t time_ms)
 /* The oldest bucket that the window (now - window, now] touches. */
 static inline int64_t bucket_first(int64_t hop_ms, int64_t window_ms, int64_t now_ms)
 {
-    int64_t start_ms, left;
-    if (__builtin_sub_overflow(now_ms, window_ms, &start_ms)) start_ms = INT64_MIN;
-    return divide_by_hop(hop_ms, start_ms, &left);
+    int64_t left;
+    return divide_by_hop(hop_ms, window_after_ms(now_ms, window_ms), &left);
 }
 
 /* A window and now, with what follows from them. */
