@@ -132,6 +132,7 @@ static void append(struct ours_connection *connection)
     struct error error;
     size_t count = connection->count;
     if (count == 0) return;
+    wal_identify(connection->records, count);
     must_wal(wal_append(connection->log->wal, connection->records, count, 0, connection->results,
                         &error),
              "append", &error);
@@ -153,7 +154,6 @@ static void ours_write(void *context, const uint8_t event[LOG_EVENT_BYTES])
     memcpy(payload, event, LOG_EVENT_BYTES);
     *record =
         (struct wal_record){.type = EVENT_TYPE, .payload = slice_of(payload, LOG_EVENT_BYTES)};
-    wal_content_identity(record->type, record->payload, record->identity);
     if (connection->count == connection->call_limit) append(connection);
 }
 

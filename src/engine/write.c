@@ -121,13 +121,10 @@ static uint16_t record_flags(const struct schema *schema, const struct write *wr
     return by_content ? 0 : WAL_ENTRY_NO_DEDUPE;
 }
 
-static void identify(struct wal_record *record, struct slice idempotency_key)
+static void identify_by_key(struct wal_record *record, struct slice idempotency_key)
 {
-    if (record->flags & WAL_ENTRY_CALLERS_KEY) {
+    if (record->flags & WAL_ENTRY_CALLERS_KEY)
         wal_content_identity(ENTRY_KEY, idempotency_key, record->identity);
-    } else {
-        wal_content_identity(record->type, record->payload, record->identity);
-    }
 }
 
 /* The LSN of the write that this one repeats, or 0.  What was written once may be refused by the
@@ -137,7 +134,8 @@ static lsn find_original(struct database *database, const struct wal_record *rec
 {
     struct wal_record copy = *record;
     if (copy.flags & WAL_ENTRY_NO_DEDUPE) return 0;
-    identify(&copy, write->idempotency_key);
+    identify_by_key(&copy, write->idempotency_key);
+    wal_identify(&copy, 1);
     return wal_find(database->wal, copy.identity);
 }
 
@@ -218,9 +216,9 @@ static void finish_records(struct admission *admission)
     for (size_t i = 0; i < admission->count; i++) {
         struct wal_record *record = &admission->records[i];
         record->payload.data = admission->bytes.data + admission->offsets[i];
-        if (record->flags & WAL_ENTRY_NO_DEDUPE) continue;
-        identify(record, admission->batch->writes[admission->indexes[i]].idempotency_key);
+        identify_by_key(record, admission->batch->writes[admission->indexes[i]].idempotency_key);
     }
+    wal_identify(admission->records, admission->count);
 }
 
 static void note_accepted(struct database *database, lsn accepted)

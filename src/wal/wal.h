@@ -128,6 +128,8 @@ enum wal_append_flag {
 /* The first 16 bytes of BLAKE3("tidal.event.1" + type u16 + payload).  Pure; call it before
  * wal_append, outside any lock. */
 void wal_content_identity(uint16_t type, struct slice payload, uint8_t out[WAL_IDENTITY_BYTES]);
+/* The same for many, in a part of the time: sets the identity of each record that has no flags. */
+void wal_identify(struct wal_record *records, size_t count);
 
 /* Opens or makes the log, and recovers: what was acknowledged is there, in order, or the answer is
  * CORRUPT with segment, offset and LSN, and nothing was changed.  A log that may not be missing
