@@ -5,8 +5,6 @@
  * lock, so weighing starts again after it. */
 #include "wal/wal_private.h"
 
-#include "base/hash.h"
-
 #include <assert.h>
 #include <inttypes.h>
 
@@ -17,7 +15,10 @@ struct call {
     struct wal_result *results;
     int64_t now_ms;
     uint64_t copied_lsn; /* of the first record, if they are a frame of another log; else 0 */
-    uint32_t *originals; /* of each record, the first of this call like it; NULL for one record */
+    uint64_t *hashes;    /* of each record's identity, for the window */
+    uint64_t hash;       /* of one record */
+    uint32_t *originals; /* of each record, the first of this call like it; NULL for one record, and
+                            for a copy */
 };
 
 /* What carrying it out takes. */
@@ -28,7 +29,25 @@ struct weight {
     uint64_t last_segment;
 };
 
-/* Records of one call that are duplicates of each other: outside the lock. */
+static enum code call_hash(struct wal *wal, struct call *call, struct error *error)
+{
+    call->hashes = &call->hash;
+    if (call->count > 1)
+        call->hashes = memory_allocate(wal->memory, call->count * sizeof *call->hashes);
+    if (!call->hashes) return error_no_memory(error, AREA_WAL, call->count * sizeof *call->hashes);
+    for (size_t i = 0; i < call->count; i++)
+        call->hashes[i] = dedup_hash(&wal->dedup, call->records[i].identity);
+    return CODE_OK;
+}
+
+static void call_release(struct wal *wal, struct call *call)
+{
+    if (call->hashes != &call->hash)
+        memory_free(wal->memory, call->hashes, call->count * sizeof *call->hashes);
+    memory_free(wal->memory, call->originals, call->count * sizeof *call->originals);
+}
+
+/* Records of one call that are duplicates of each other. */
 static enum code call_find_originals(struct wal *wal, struct call *call, struct error *error)
 {
     size_t slot_count = 16;
@@ -45,7 +64,7 @@ static enum code call_find_originals(struct wal *wal, struct call *call, struct 
         const struct wal_record *record = &call->records[i];
         call->originals[i] = (uint32_t)i;
         if (record->flags & WAL_ENTRY_NO_DEDUPE) continue;
-        size_t at = (size_t)hash_bytes(record->identity, WAL_IDENTITY_BYTES) & (slot_count - 1);
+        size_t at = (size_t)call->hashes[i] & (slot_count - 1);
         while (slots[at] != 0 && memcmp(call->records[slots[at] - 1].identity, record->identity,
                                         WAL_IDENTITY_BYTES) != 0) {
             at = (at + 1) & (slot_count - 1);
@@ -98,10 +117,10 @@ static void call_find_duplicates(const struct wal *wal, struct call *call)
     enum { AHEAD = 8 };
     for (size_t i = 0; i < call->count; i++) {
         const struct wal_record *record = &call->records[i];
-        if (i + AHEAD < call->count) dedup_prefetch(&wal->dedup, record[AHEAD].identity);
+        if (i + AHEAD < call->count) dedup_prefetch(&wal->dedup, call->hashes[i + AHEAD]);
         uint64_t lsn = 0;
         if (!(record->flags & WAL_ENTRY_NO_DEDUPE) && call->copied_lsn == 0)
-            lsn = dedup_find(&wal->dedup, record->identity);
+            lsn = dedup_find(&wal->dedup, record->identity, call->hashes[i]);
         bool repeat = call->originals && call->originals[i] != i;
         call->results[i] =
             (struct wal_result){.code = lsn != 0 || repeat ? CODE_DUPLICATE : CODE_OK, .lsn = lsn};
@@ -301,10 +320,10 @@ static void call_carry_out(struct wal *wal, struct call *call, const struct weig
         group_add_entry(group, record);
         assert(group->last_lsn == lsn);
         if (!(record->flags & WAL_ENTRY_NO_DEDUPE)) {
-            dedup_insert(&wal->dedup, record->identity, lsn);
+            dedup_insert(&wal->dedup, record->identity, call->hashes[i], lsn);
         }
         call->results[i].lsn = lsn;
-        atomic_store(&wal->last_lsn, lsn);
+        atomic_store_explicit(&wal->last_lsn, lsn, memory_order_release);
     }
     assert(wal->layout.segment == weight->last_segment);
     group->horizon = dedup_horizon(&wal->dedup); /* with the identities that it brought */
@@ -346,15 +365,14 @@ enum code wal_append(struct wal *wal, const struct wal_record *records, size_t c
     enum code code;
     TRY(wal_check_process(wal, error));
     TRY(call_check(wal, &call, error));
+    TRY(call_hash(wal, &call, error)); /* outside the lock, as all of these */
     if (count > 1) TRY(call_find_originals(wal, &call, error));
-    call.now_ms = clock_now_ms(wal->clock); /* outside the lock, as hashing is */
+    call.now_ms = clock_now_ms(wal->clock);
     mutex_lock(&wal->lock);
     code = append_locked(wal, &call, error);
     mutex_unlock(&wal->lock);
 out:
-    if (call.originals) {
-        memory_free(wal->memory, call.originals, count * sizeof(*call.originals));
-    }
+    call_release(wal, &call);
     return code;
 }
 
@@ -381,10 +399,12 @@ enum code wal_append_copy(struct wal *wal, const struct wal_entry *entries, size
     }
     TRY(wal_check_process(wal, error));
     TRY(call_check(wal, &call, error));
+    TRY(call_hash(wal, &call, error));
     mutex_lock(&wal->lock);
     code = append_locked(wal, &call, error);
     mutex_unlock(&wal->lock);
 out:
+    call_release(wal, &call);
     memory_free(wal->memory, records, count * sizeof *records);
     memory_free(wal->memory, results, count * sizeof *results);
     return code;
@@ -393,7 +413,7 @@ out:
 uint64_t wal_find(struct wal *wal, const uint8_t identity[WAL_IDENTITY_BYTES])
 {
     mutex_lock(&wal->lock);
-    uint64_t lsn = dedup_find(&wal->dedup, identity);
+    uint64_t lsn = dedup_find(&wal->dedup, identity, dedup_hash(&wal->dedup, identity));
     mutex_unlock(&wal->lock);
     return lsn;
 }

@@ -31,7 +31,7 @@ void dedup_release(struct dedup *dedup)
 }
 
 /* Callers choose their keys, so the place in the table depends on what they do not know. */
-static uint64_t hash_of(const struct dedup *dedup, const uint8_t *identity)
+uint64_t dedup_hash(const struct dedup *dedup, const uint8_t identity[WAL_IDENTITY_BYTES])
 {
     uint64_t high = hash_u64(load_u64(identity + 8) + dedup->seed);
     return hash_u64(load_u64(identity) ^ high);
@@ -84,7 +84,7 @@ static bool generation_reserve(struct dedup *dedup, struct dedup_generation *gen
     for (size_t i = 0; i < generation->capacity; i++) {
         if (generation->tags[i] == 0) continue;
         const struct dedup_slot *old = &generation->slots[i];
-        uint64_t hash = hash_of(dedup, old->identity);
+        uint64_t hash = dedup_hash(dedup, old->identity);
         size_t at = generation_place(&grown, old->identity, hash);
         grown.slots[at] = *old;
         grown.tags[at] = tag_of(hash);
@@ -103,9 +103,8 @@ bool dedup_reserve(struct dedup *dedup, size_t count)
     return room_of(next->capacity) >= count || generation_reserve(dedup, next, next->held + count);
 }
 
-void dedup_prefetch(const struct dedup *dedup, const uint8_t identity[WAL_IDENTITY_BYTES])
+void dedup_prefetch(const struct dedup *dedup, uint64_t hash)
 {
-    uint64_t hash = hash_of(dedup, identity);
     for (unsigned i = 0; i < 2; i++) {
         const struct dedup_generation *generation = &dedup->generations[i];
         if (generation->capacity == 0) continue;
@@ -115,9 +114,9 @@ void dedup_prefetch(const struct dedup *dedup, const uint8_t identity[WAL_IDENTI
     }
 }
 
-uint64_t dedup_find(const struct dedup *dedup, const uint8_t identity[WAL_IDENTITY_BYTES])
+uint64_t dedup_find(const struct dedup *dedup, const uint8_t identity[WAL_IDENTITY_BYTES],
+                    uint64_t hash)
 {
-    uint64_t hash = hash_of(dedup, identity);
     for (unsigned i = 0; i < 2; i++) {
         const struct dedup_generation *generation = &dedup->generations[i];
         if (generation->held == 0) continue;
@@ -150,11 +149,11 @@ void dedup_frame(struct dedup *dedup, uint64_t first_lsn, int64_t time_ms)
     }
 }
 
-void dedup_insert(struct dedup *dedup, const uint8_t identity[WAL_IDENTITY_BYTES], uint64_t lsn)
+void dedup_insert(struct dedup *dedup, const uint8_t identity[WAL_IDENTITY_BYTES], uint64_t hash,
+                  uint64_t lsn)
 {
     struct dedup_generation *current = &dedup->generations[dedup->current];
     assert(lsn != 0 && current->first_lsn != 0 && current->held < room_of(current->capacity));
-    uint64_t hash = hash_of(dedup, identity);
     size_t at = generation_place(current, identity, hash);
     struct dedup_slot *slot = &current->slots[at];
     current->count++;

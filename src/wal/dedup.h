@@ -51,14 +51,18 @@ void dedup_init(struct dedup *dedup, struct memory *memory, uint64_t count_limit
 void dedup_release(struct dedup *dedup);
 /* Makes room for `count` inserts with any frame borders between them; false on no memory. */
 MUST_USE bool dedup_reserve(struct dedup *dedup, size_t count);
+/* Of an identity, for the functions below; the same until dedup_release.  Any thread. */
+uint64_t dedup_hash(const struct dedup *dedup, const uint8_t identity[WAL_IDENTITY_BYTES]);
 /* Fetches what finding and inserting it will look at: for calls of many. */
-void dedup_prefetch(const struct dedup *dedup, const uint8_t identity[WAL_IDENTITY_BYTES]);
+void dedup_prefetch(const struct dedup *dedup, uint64_t hash);
 /* The LSN of the original, or 0. */
-uint64_t dedup_find(const struct dedup *dedup, const uint8_t identity[WAL_IDENTITY_BYTES]);
+uint64_t dedup_find(const struct dedup *dedup, const uint8_t identity[WAL_IDENTITY_BYTES],
+                    uint64_t hash);
 /* A frame of entries begins: before its first insert. */
 void dedup_frame(struct dedup *dedup, uint64_t first_lsn, int64_t time_ms);
 /* Room was reserved. */
-void dedup_insert(struct dedup *dedup, const uint8_t identity[WAL_IDENTITY_BYTES], uint64_t lsn);
+void dedup_insert(struct dedup *dedup, const uint8_t identity[WAL_IDENTITY_BYTES], uint64_t hash,
+                  uint64_t lsn);
 /* The oldest LSN that rebuilding the window needs; UINT64_MAX where it is empty.  When a generation
  * began is not lost with its segment: the next one's header says it. */
 uint64_t dedup_horizon(const struct dedup *dedup);

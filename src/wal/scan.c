@@ -338,7 +338,10 @@ static enum code scan_entries(struct scan *scan, const struct frame *frame, stru
     }
     while (entry_next(frame, &position, &index, &entry)) {
         bool counts = scan->dedup && !(entry.flags & WAL_ENTRY_NO_DEDUPE);
-        if (counts) dedup_insert(scan->dedup, entry.identity, entry.lsn);
+        if (counts) {
+            uint64_t hash = dedup_hash(scan->dedup, entry.identity);
+            dedup_insert(scan->dedup, entry.identity, hash, entry.lsn);
+        }
         enum code code = scan->visit ? scan->visit(scan->context, &entry, error) : CODE_OK;
         if (code != CODE_OK) return code;
     }

@@ -64,7 +64,7 @@ static void the_window_finds_what_the_naive_one_finds(struct test *t)
                 if (id == 0) id = 1;
                 identity_of(id, identity);
                 uint64_t want = oracle_find(&oracle, id);
-                CHECK_EQ(dedup_find(&dedup, identity), want);
+                CHECK_EQ(dedup_find(&dedup, identity, dedup_hash(&dedup, identity)), want);
                 if (want != 0) {
                     duplicates++;
                     continue;
@@ -75,7 +75,7 @@ static void the_window_finds_what_the_naive_one_finds(struct test *t)
                     oracle_frame(&oracle, limit, window_ms, time_ms);
                     begun = true;
                 }
-                dedup_insert(&dedup, identity, lsn);
+                dedup_insert(&dedup, identity, dedup_hash(&dedup, identity), lsn);
                 oracle.ids[oracle.count] = id;
                 oracle.lsns[oracle.count++] = lsn++;
             }
@@ -113,8 +113,8 @@ static void a_window_restored_from_its_state_rotates_at_the_same_frames(struct t
         if (horizon_at_cut != 0) dedup_frame(&part, lsn, time_ms);
         for (uint64_t i = lsn; i < lsn + 7; i++) {
             identity_of(i, identity);
-            dedup_insert(&whole, identity, i);
-            if (horizon_at_cut != 0) dedup_insert(&part, identity, i);
+            dedup_insert(&whole, identity, dedup_hash(&whole, identity), i);
+            if (horizon_at_cut != 0) dedup_insert(&part, identity, dedup_hash(&part, identity), i);
         }
         if (horizon_at_cut == 0) continue;
         struct dedup_state a = dedup_state(&whole), b = dedup_state(&part);
@@ -122,7 +122,8 @@ static void a_window_restored_from_its_state_rotates_at_the_same_frames(struct t
         if (dedup_horizon(&whole) < horizon_at_cut) continue;
         for (uint64_t i = 1; i < lsn + 7; i++) {
             identity_of(i, identity);
-            CHECK_EQ(dedup_find(&whole, identity), dedup_find(&part, identity));
+            CHECK_EQ(dedup_find(&whole, identity, dedup_hash(&whole, identity)),
+                     dedup_find(&part, identity, dedup_hash(&part, identity)));
         }
     }
     CHECK(dedup_horizon(&part) > horizon_at_cut);
@@ -142,13 +143,13 @@ static void no_memory_leaves_the_window_as_it_was(struct test *t)
     dedup_frame(&dedup, 1, 1);
     for (uint64_t i = 1; i <= 100; i++) {
         identity_of(i, identity);
-        dedup_insert(&dedup, identity, i);
+        dedup_insert(&dedup, identity, dedup_hash(&dedup, identity), i);
     }
     memory.limit_bytes = atomic_load(&memory.used_bytes);
     CHECK(!dedup_reserve(&dedup, 1000));
     for (uint64_t i = 1; i <= 101; i++) {
         identity_of(i, identity);
-        CHECK_EQ(dedup_find(&dedup, identity), i <= 100 ? i : 0);
+        CHECK_EQ(dedup_find(&dedup, identity, dedup_hash(&dedup, identity)), i <= 100 ? i : 0);
     }
     dedup_release(&dedup);
     memory_release(&memory);
