@@ -95,6 +95,14 @@ uint64_t *id_map_find(const struct id_map *map, uint64_t key)
     return is_occupied(map, slot) ? &map->slots[slot].value : NULL;
 }
 
+void id_map_prefetch(const struct id_map *map, uint64_t key)
+{
+    if (map->count == 0) return;
+    size_t slot = (size_t)hash_u64(key) & (map->capacity - 1);
+    __builtin_prefetch(&map->occupied[slot / 64]);
+    __builtin_prefetch(&map->slots[slot]);
+}
+
 bool id_map_remove(struct id_map *map, uint64_t key)
 {
     if (map->count == 0) return false;

@@ -25,6 +25,8 @@ void id_map_release(struct id_map *map);
 MUST_USE bool id_map_put(struct id_map *map, uint64_t key, uint64_t value);
 /* NULL if absent; else the value, writable in place, until the next put or remove. */
 uint64_t *id_map_find(const struct id_map *map, uint64_t key);
+/* Fetches what finding the key will look at. */
+void id_map_prefetch(const struct id_map *map, uint64_t key);
 /* True if it was there. */
 bool id_map_remove(struct id_map *map, uint64_t key);
 /* Walks all: *position starts at 0; false at the end. */

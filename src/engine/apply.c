@@ -4,6 +4,7 @@
  * The exclusive lock is held in slices: a reader waits for at most one. */
 #include "engine/internal.h"
 
+#include "entities/entities.h"
 #include "query/statement.h"
 
 #include <assert.h>
@@ -53,36 +54,38 @@ out:
 static enum code apply_change(struct database *database, const struct wal_entry *entry,
                               const struct change *change, struct error *error)
 {
-    struct resolved_change resolved = {.lsn = entry->lsn,
-                                       .ingest_ms = entry->time_ms,
-                                       .watermark_ms = database->watermark_ms,
-                                       .schema = database->schema,
-                                       .change = change,
-                                       .subject = ORDINAL_NONE,
-                                       .other = ORDINAL_NONE};
+    struct signal_queue *queue = &database->signals;
     struct change deletion = {.kind = CHANGE_DELETE};
     bool skip, waits = may_wait(database, change);
     enum code code = CODE_OK;
     if (change->kind != CHANGE_SIGNAL) TRY(apply_waiting(database, error));
-    TRY(resolve_change(database, change, &resolved, &skip, error));
+    struct resolved_change *resolved = &queue->list[queue->count]; /* where it stays if it waits */
+    *resolved = (struct resolved_change){.lsn = entry->lsn,
+                                         .ingest_ms = entry->time_ms,
+                                         .watermark_ms = database->watermark_ms,
+                                         .schema = database->schema,
+                                         .change = change,
+                                         .subject = ORDINAL_NONE,
+                                         .other = ORDINAL_NONE};
+    TRY(resolve_change(database, change, resolved, &skip, error));
     if (change->kind == CHANGE_FORGET) {
         /* To the folds it is the DELETE of a user. */
         deletion.delete = change->delete;
-        resolved.change = &deletion;
-        TRY(forget_note(database, resolved.subject, error));
+        resolved->change = &deletion;
+        TRY(forget_note(database, resolved->subject, error));
     }
     for (int i = 0; !skip && i < FOLD_COUNT; i++) {
         struct fold *fold = &database->folds[i];
         if (waits && fold->ops->apply_signals) continue;
-        TRY(fold->ops->apply(fold->state, &resolved, error));
+        TRY(fold->ops->apply(fold->state, resolved, error));
     }
-    if (waits && !skip) database->signals.list[database->signals.count++] = resolved;
-    if (database->signals.count == SIGNAL_QUEUE) TRY(apply_waiting(database, error));
     /* An edge without a time is no event: who is loaded first must not make old events late. */
     bool moves_time =
         change->kind == CHANGE_SIGNAL || (change->kind == CHANGE_RELATE && change->relate.has_time);
-    if (moves_time && !skip && resolved.time_ms > database->watermark_ms)
-        database->watermark_ms = resolved.time_ms;
+    if (moves_time && !skip && resolved->time_ms > database->watermark_ms)
+        database->watermark_ms = resolved->time_ms;
+    if (waits && !skip) queue->count++;
+    if (queue->count == SIGNAL_QUEUE) TRY(apply_waiting(database, error));
 out:
     return code;
 }
@@ -109,16 +112,20 @@ out:
     return code;
 }
 
+static enum code decode(struct database *database, const struct wal_entry *entry,
+                        struct change **decoded, struct error *error)
+{
+    struct change *change = arena_array(&database->apply_arena, 1, sizeof *change);
+    *decoded = change;
+    if (!change) return error_no_memory(error, AREA_ENGINE, sizeof *change);
+    return change_decode(entry->payload, &database->apply_arena, change, error);
+}
+
 /* The signals of an entry may wait.  They need the entry, and what the arena has of them. */
 static enum code apply_one(struct database *database, const struct wal_entry *entry,
-                           struct error *error)
+                           const struct change *change, struct error *error)
 {
-    struct change *change;
-    enum code code;
-    if (database->signals.count == 0) arena_reset(&database->apply_arena);
-    change = arena_array(&database->apply_arena, 1, sizeof *change);
-    if (!change) return error_no_memory(error, AREA_ENGINE, sizeof *change);
-    TRY(change_decode(entry->payload, &database->apply_arena, change, error));
+    enum code code = CODE_OK;
     if (change->kind == CHANGE_DEFINE) {
         TRY(apply_define(database, entry, change, error));
     } else if (change->kind == CHANGE_TRANSACTION) {
@@ -127,18 +134,59 @@ static enum code apply_one(struct database *database, const struct wal_entry *en
     } else {
         TRY(apply_change(database, entry, change, error));
     }
-    atomic_store(&database->applied, entry->lsn);
+    atomic_store_explicit(&database->applied, entry->lsn, memory_order_release);
     database->applied_ms = entry->time_ms;
-    atomic_fetch_add(&database->applied_bytes, entry->payload.bytes + 64);
 out:
     return code;
 }
 
+static void note_bytes(struct database *database, uint64_t payload_bytes, size_t entry_count)
+{
+    atomic_fetch_add(&database->applied_bytes, payload_bytes + 64 * (uint64_t)entry_count);
+}
+
 enum code apply_entry(struct database *database, const struct wal_entry *entry, struct error *error)
 {
+    struct change *change;
     enum code code;
-    TRY(apply_one(database, entry, error));
+    arena_reset(&database->apply_arena);
+    TRY(decode(database, entry, &change, error));
+    TRY(apply_one(database, entry, change, error));
+    note_bytes(database, entry->payload.bytes, 1);
     code = apply_waiting(database, error);
+out:
+    return code;
+}
+
+/* Entries read ahead of applying them, so that what they will look at is fetched meanwhile. */
+enum { AHEAD = 16 };
+struct ahead {
+    struct wal_entry entries[AHEAD];
+    struct change *changes[AHEAD];
+    size_t count;
+    uint64_t payload_bytes;
+    size_t need_bytes; /* reserved for them */
+};
+
+/* Signals, which decode to little; another change is the last one. */
+static enum code read_ahead(struct database *database, struct wal_group *group, struct ahead *ahead,
+                            struct error *error)
+{
+    enum code code = CODE_OK;
+    ahead->count = ahead->payload_bytes = ahead->need_bytes = 0;
+    if (database->signals.count > SIGNAL_QUEUE - AHEAD) TRY(apply_waiting(database, error));
+    if (database->signals.count == 0) arena_reset(&database->apply_arena);
+    while (ahead->count < AHEAD && wal_group_next(group, &ahead->entries[ahead->count])) {
+        struct slice payload = ahead->entries[ahead->count].payload;
+        struct change **change = &ahead->changes[ahead->count++];
+        ahead->payload_bytes += payload.bytes;
+        ahead->need_bytes += apply_need_bytes(payload);
+        TRY(decode(database, &ahead->entries[ahead->count - 1], change, error));
+        if ((*change)->kind != CHANGE_SIGNAL) break;
+        const struct signal_change *signal = &(*change)->signal;
+        entities_prefetch(database->entities, &signal->entity);
+        if (signal->has_user) entities_prefetch(database->entities, &signal->user);
+    }
 out:
     return code;
 }
@@ -146,15 +194,19 @@ out:
 static enum code apply_group(struct database *database, struct wal_group *group,
                              struct error *error)
 {
-    struct wal_entry entry;
-    enum code code = CODE_OK;
+    struct ahead ahead;
+    enum code code;
     size_t need_bytes = 0;
     phase_lock_write(&database->state);
     int64_t slice_ends_ns = clock_monotonic_ns(clock_system()) + SLICE_NS;
-    for (unsigned i = 1; wal_group_next(group, &entry); i++) {
-        need_bytes += apply_need_bytes(entry.payload);
-        TRY(apply_one(database, &entry, error));
-        if (i % 16 != 0 || clock_monotonic_ns(clock_system()) < slice_ends_ns) continue;
+    for (;;) {
+        TRY(read_ahead(database, group, &ahead, error));
+        if (ahead.count == 0) break;
+        need_bytes += ahead.need_bytes;
+        for (size_t i = 0; i < ahead.count; i++)
+            TRY(apply_one(database, &ahead.entries[i], ahead.changes[i], error));
+        note_bytes(database, ahead.payload_bytes, ahead.count);
+        if (clock_monotonic_ns(clock_system()) < slice_ends_ns) continue;
         TRY(apply_waiting(database, error));
         phase_unlock_write(&database->state);
         phase_lock_write(&database->state);

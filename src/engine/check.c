@@ -55,11 +55,10 @@ static enum code check_key_is_free(const struct database *database, const struct
 }
 
 /* A clock that is wrong must not move the watermark: later events of others would be late. */
-static enum code check_future(const struct database *database, int64_t time_ms, struct slice name,
+static enum code check_future(int64_t time_ms, int64_t now_ms, struct slice name,
                               struct error *error)
 {
     char then[TIME_TEXT_BYTES], now[TIME_TEXT_BYTES];
-    int64_t now_ms = clock_now_ms(database->clock);
     if (time_ms <= now_ms + FUTURE_BOUND_MS) return CODE_OK;
     time_format(time_ms, then);
     time_format(now_ms, now);
@@ -91,12 +90,13 @@ static enum code check_lateness(const struct database *database, int64_t time_ms
 }
 
 static enum code check_signal_time(const struct database *database,
-                                   const struct signal_change *change, struct error *error)
+                                   const struct signal_change *change, int64_t now_ms,
+                                   struct error *error)
 {
     const struct signal *signal = &database->schema->signals[change->signal];
     enum code code = CODE_OK;
     if (!change->has_time) return CODE_OK;
-    TRY(check_future(database, change->time_ms, signal->name, error));
+    TRY(check_future(change->time_ms, now_ms, signal->name, error));
     /* However old the taking back is, it takes back. */
     if (!change->retract)
         code = check_lateness(database, change->time_ms, signal->lateness_ms, signal->name, error);
@@ -105,13 +105,13 @@ out:
 }
 
 static enum code check_edge_time(const struct database *database,
-                                 const struct relate_change *change, bool relates,
+                                 const struct relate_change *change, bool relates, int64_t now_ms,
                                  struct error *error)
 {
     struct slice name = database->schema->relations[change->relation].name;
     enum code code = CODE_OK;
     if (!change->has_time) return CODE_OK;
-    TRY(check_future(database, change->time_ms, name, error));
+    TRY(check_future(change->time_ms, now_ms, name, error));
     if (relates) code = check_lateness(database, change->time_ms, LATENESS_MAXIMUM_MS, name, error);
 out:
     return code;
@@ -130,11 +130,9 @@ static enum code check_cited(const struct database *database, const struct signa
     return CODE_INVALID;
 }
 
-static enum code check_slate(const struct database *database, const struct slate_change *slate,
-                             struct error *error)
+static enum code check_slate(const struct slate_change *slate, int64_t now_ms, struct error *error)
 {
     char then[TIME_TEXT_BYTES], now[TIME_TEXT_BYTES];
-    int64_t now_ms = clock_now_ms(database->clock);
     if (slate->now_ms <= now_ms + FUTURE_BOUND_MS) return CODE_OK;
     time_format(slate->now_ms, then);
     time_format(now_ms, now);
@@ -146,18 +144,19 @@ static enum code check_slate(const struct database *database, const struct slate
 
 /* What holds whatever stands before it in a transaction. */
 static enum code check_part(const struct database *database, const struct change *change,
-                            struct error *error)
+                            int64_t now_ms, struct error *error)
 {
     switch (change->kind) {
     case CHANGE_SIGNAL: {
         enum code code = check_cited(database, &change->signal, error);
-        return code == CODE_OK ? check_signal_time(database, &change->signal, error) : code;
+        return code == CODE_OK ? check_signal_time(database, &change->signal, now_ms, error) : code;
     }
     case CHANGE_SLATE:
-        return check_slate(database, change->slate, error);
+        return check_slate(change->slate, now_ms, error);
     case CHANGE_RELATE:
     case CHANGE_UNRELATE:
-        return check_edge_time(database, &change->relate, change->kind == CHANGE_RELATE, error);
+        return check_edge_time(database, &change->relate, change->kind == CHANGE_RELATE, now_ms,
+                               error);
     case CHANGE_PUT:
         return check_key_is_free(database, &change->put, error);
     case CHANGE_CURSOR:
@@ -237,19 +236,18 @@ static enum code check_subject_after(const struct database *database, const stru
     return check_subject(database, change, error);
 }
 
-enum code check_change(const struct database *database, const struct change *change,
+enum code check_change(const struct database *database, const struct change *change, int64_t now_ms,
                        struct error *error)
 {
     enum code code;
-    TRY(change_check(change, database->schema, error));
     if (change->kind == CHANGE_TRANSACTION) {
         const struct change *changes = change->transaction.changes;
         for (size_t i = 0; i < change->transaction.count; i++) {
-            TRY(check_part(database, &changes[i], error));
+            TRY(check_part(database, &changes[i], now_ms, error));
             TRY(check_subject_after(database, changes, i, error));
         }
     } else {
-        TRY(check_part(database, change, error));
+        TRY(check_part(database, change, now_ms, error));
         TRY(check_subject(database, change, error));
     }
 out:

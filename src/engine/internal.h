@@ -167,9 +167,9 @@ struct database {
 enum code database_create(const struct database_options *options, struct database **created,
                           struct error *error);
 
-/* check.c: is this change, which fits the schema, right as things stand now?  Under the shared
- * lock. */
-enum code check_change(const struct database *database, const struct change *change,
+/* check.c: is this change, which fits the schema, right as things stand at now_ms, which the
+ * clock said?  Under the shared lock. */
+enum code check_change(const struct database *database, const struct change *change, int64_t now_ms,
                        struct error *error);
 
 /* write.c: MISUSE in a forked child, READ_ONLY, FAILED. */

@@ -22,7 +22,8 @@ static bool find_live(const struct database *database, const struct entity_refer
 {
     *entity = entities_find_reference(database->entities, reference);
     if (*entity == ORDINAL_NONE) return false;
-    *id = entities_id(database->entities, reference->kind, *entity);
+    *id = reference->key.bytes > 0 ? entities_id(database->entities, reference->kind, *entity)
+                                   : reference->id;
     return entities_live(database->entities, reference->kind, *entity);
 }
 

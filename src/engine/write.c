@@ -4,6 +4,7 @@
  * that a batch larger than the log's room does not wait for itself. */
 #include "engine/internal.h"
 
+#include "entities/entities.h"
 #include "query/statement.h"
 
 #include <assert.h>
@@ -20,7 +21,8 @@ struct admission {
     size_t *indexes; /* of each record's write in the batch */
     struct wal_result *results;
     size_t count;
-    lsn last; /* newest LSN that an answer speaks of */
+    int64_t now_ms; /* when it came */
+    lsn last;       /* newest LSN that an answer speaks of */
 };
 
 enum code write_check(struct database *database, struct error *error)
@@ -89,7 +91,8 @@ static enum code admission_init(struct admission *admission, struct database *da
 {
     struct memory *memory = &database->request_memory;
     size_t count = batch->count;
-    *admission = (struct admission){.database = database, .batch = batch};
+    *admission = (struct admission){
+        .database = database, .batch = batch, .now_ms = clock_now_ms(database->clock)};
     buffer_init(&admission->bytes, memory, SIZE_MAX / 2);
     admission->records = memory_allocate(memory, count * sizeof *admission->records);
     admission->offsets = memory_allocate(memory, count * sizeof *admission->offsets);
@@ -180,7 +183,7 @@ static enum code admit(struct admission *admission, size_t index, struct error *
     enum code code = encode(admission, write->change, &record.payload, error);
     if (code == CODE_OK) {
         record.flags = record_flags(database->schema, write);
-        code = check_change(database, write->change, error);
+        code = check_change(database, write->change, admission->now_ms, error);
         if (code == CODE_OK) code = write_reserve(database, record.payload, error);
         if (code != CODE_OK) result->lsn = find_original(database, &record, write);
     }
@@ -198,10 +201,14 @@ static enum code admit(struct admission *admission, size_t index, struct error *
 
 static void admit_all(struct admission *admission, struct error *error)
 {
+    enum { AHEAD = 8 };
     struct write_batch *batch = admission->batch;
+    const struct database *database = admission->database;
     struct error refusal;
     phase_lock_read(&admission->database->state);
     for (size_t i = 0; i < batch->count; i++) {
+        if (i + AHEAD < batch->count && batch->writes[i + AHEAD].change->kind == CHANGE_SIGNAL)
+            entities_prefetch(database->entities, &batch->writes[i + AHEAD].change->signal.entity);
         if (admit(admission, i, &refusal) == CODE_OK || batch->first_refused < batch->count)
             continue;
         batch->first_refused = i;

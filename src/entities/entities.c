@@ -32,7 +32,7 @@ enum code entities_admit(struct entities *entities, const struct entity_referenc
         if (*entity == ORDINAL_NONE || !mark_dirty(entities, reference->kind, *entity))
             return no_memory(error);
     }
-    *id = directory->ids[*entity];
+    *id = by_key ? directory->ids[*entity] : reference->id;
     if (by_key && directory->key_codes[*entity] == STRING_MAP_ABSENT &&
         !directory_set_key(directory, *entity, reference->key))
         return no_memory(error);
@@ -366,6 +366,12 @@ ordinal entities_find_reference(const struct entities *entities,
     if (reference->key.bytes > 0)
         return entities_find_key(entities, reference->kind, reference->key);
     return entities_find(entities, reference->kind, reference->id);
+}
+
+void entities_prefetch(const struct entities *entities, const struct entity_reference *reference)
+{
+    if (reference->key.bytes == 0)
+        id_map_prefetch(&entities->directories[reference->kind].ordinals, reference->id);
 }
 
 entity_id entities_id(const struct entities *entities, enum entity_kind kind, ordinal entity)

@@ -24,6 +24,8 @@ ordinal entities_find_key(const struct entities *entities, enum entity_kind kind
 /* By id or by key, whichever the reference has. */
 ordinal entities_find_reference(const struct entities *entities,
                                 const struct entity_reference *reference);
+/* Fetches what finding it by its id will look at: for many in a row. */
+void entities_prefetch(const struct entities *entities, const struct entity_reference *reference);
 entity_id entities_id(const struct entities *entities, enum entity_kind kind, ordinal entity);
 /* The external key; empty if it has none. */
 struct slice entities_key(const struct entities *entities, enum entity_kind kind, ordinal entity);
