@@ -145,7 +145,7 @@ static void read_five(const struct world *world, const uint32_t *entities)
     static bool missing[FEATURES][CANDIDATES];
     for (size_t i = 0; i < FEATURES; i++)
         features_read(world->ledger, &features[i], world->now_ms, entities, CANDIDATES,
-                      (struct feature_column){values[i], missing[i]});
+                      (struct feature_column){values[i], missing[i], NULL});
 }
 
 /* A checkpoint's list of what is to be written goes with it. */

@@ -20,6 +20,7 @@ static const char general[] =
     "  --param NAME=VALUE     give $NAME a value: 42, 0.5, true, text, '[1, 2]'; may be repeated\n"
     "  --read-only            write nothing\n"
     "  --retain-log DURATION  keep the log as long, for AS OF: 7d, 12h; the database keeps it\n"
+    "  --signal-memory SIZE   of what signals take, pairs long quiet go to the disk: 256MiB\n"
     "  --help, --version\n"
     "\n"
     "DIR is created if it does not exist; ':memory:' is a database that ends with the program.\n"

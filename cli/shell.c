@@ -16,7 +16,8 @@ struct arguments {
     const char *statements; /* -c */
     const char *file;       /* -f */
     bool read_only;
-    uint64_t retain_log_ms; /* 0: as before */
+    uint64_t retain_log_ms;       /* 0: as before */
+    uint64_t signal_memory_bytes; /* 0: as much as it takes */
 };
 
 enum {
@@ -24,6 +25,7 @@ enum {
     OPTION_PARAM,
     OPTION_READ_ONLY,
     OPTION_RETAIN_LOG,
+    OPTION_SIGNAL_MEMORY,
     OPTION_HELP,
     OPTION_VERSION
 };
@@ -33,6 +35,7 @@ static const struct option options[] = {
     {"param", required_argument, NULL, OPTION_PARAM},
     {"read-only", no_argument, NULL, OPTION_READ_ONLY},
     {"retain-log", required_argument, NULL, OPTION_RETAIN_LOG},
+    {"signal-memory", required_argument, NULL, OPTION_SIGNAL_MEMORY},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -56,6 +59,10 @@ static bool take_option(int option, char **argv, struct arguments *arguments,
     case OPTION_RETAIN_LOG:
         if (text_duration(optarg, &arguments->retain_log_ms)) return true;
         *code = report_usage("", "'--retain-log' takes a duration, as 7d or 12h, not '%s'", optarg);
+        return false;
+    case OPTION_SIGNAL_MEMORY:
+        if (text_size(optarg, &arguments->signal_memory_bytes)) return true;
+        *code = report_usage("", "'--signal-memory' takes a size, as 256MiB, not '%s'", optarg);
         return false;
     case OPTION_PARAM:
         return parameters_add(&session->parameters, optarg);
@@ -126,7 +133,8 @@ static int run(struct session *session, const struct arguments *arguments)
 {
     tidal_options open_options = {.size = sizeof open_options,
                                   .read_only = arguments->read_only,
-                                  .retain_log_ms = arguments->retain_log_ms};
+                                  .retain_log_ms = arguments->retain_log_ms,
+                                  .signal_memory_bytes = arguments->signal_memory_bytes};
     tidal_error error;
     if (tidal_open(arguments->path, &open_options, &session->db, &error) != TIDAL_OK) {
         report_open(arguments->path, &error);

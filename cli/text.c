@@ -73,24 +73,40 @@ bool text_u64(const char *text, uint64_t *value)
     return errno == 0 && *end == 0;
 }
 
-bool text_duration(const char *text, uint64_t *duration_ms)
+struct unit {
+    const char *name;
+    uint64_t worth;
+};
+
+/* A whole number, not 0, with its unit. */
+static bool with_unit(const char *text, const struct unit *units, size_t unit_count,
+                      uint64_t *value)
 {
-    static const struct {
-        const char *unit;
-        uint64_t ms;
-    } units[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
-                 {"h", 3600000}, {"d", 86400000}, {"w", 604800000}};
     if (!isdigit((unsigned char)text[0])) return false;
     char *end;
     errno = 0;
     uint64_t count = strtoull(text, &end, 10);
-    for (size_t i = 0; errno == 0 && i < sizeof units / sizeof *units; i++) {
-        if (strcmp(end, units[i].unit) != 0) continue;
-        if (count == 0 || count > UINT64_MAX / units[i].ms) return false;
-        *duration_ms = count * units[i].ms;
+    for (size_t i = 0; errno == 0 && i < unit_count; i++) {
+        if (strcmp(end, units[i].name) != 0) continue;
+        if (count == 0 || count > UINT64_MAX / units[i].worth) return false;
+        *value = count * units[i].worth;
         return true;
     }
     return false;
+}
+
+bool text_duration(const char *text, uint64_t *duration_ms)
+{
+    static const struct unit units[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
+                                        {"h", 3600000}, {"d", 86400000}, {"w", 604800000}};
+    return with_unit(text, units, sizeof units / sizeof *units, duration_ms);
+}
+
+bool text_size(const char *text, uint64_t *bytes)
+{
+    static const struct unit units[] = {
+        {"", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+    return with_unit(text, units, sizeof units / sizeof *units, bytes);
 }
 
 bool text_i64(const char *text, int64_t *value)

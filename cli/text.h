@@ -20,6 +20,8 @@ bool text_u64(const char *text, uint64_t *value);
 bool text_i64(const char *text, int64_t *value);
 /* "7d", "12h", "30m", "90s", "250ms", as in the language; not 0. */
 bool text_duration(const char *text, uint64_t *duration_ms);
+/* "4096", "512KiB", "256MiB", "2GiB"; not 0. */
+bool text_size(const char *text, uint64_t *bytes);
 /* Finite numbers alone. */
 bool text_double(const char *text, double *value);
 

@@ -204,7 +204,8 @@ static void ask(struct trending_bench *bench, struct trending_figures *figures)
         samples_add(&popular, (measure_thread_seconds() - start) * 1e6);
     }
     double start = measure_thread_seconds();
-    (void)features_top(bench->kept[POPULAR].ledger, &decay, bench->now_ms, bench->list, LISTED);
+    (void)features_top(bench->kept[POPULAR].ledger, &decay, bench->now_ms, bench->list, LISTED,
+                       NULL);
     samples_add(&figures->scan, (measure_thread_seconds() - start) * 1e6);
     samples_add(&figures->p50, samples_quantile(&trending, 0.5));
     samples_add(&figures->p99, samples_quantile(&trending, 0.99));

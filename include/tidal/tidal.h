@@ -164,6 +164,17 @@ typedef struct tidal_options {
     uint64_t retain_log_max_age_ms; /* while the database is open the log holds nothing older, for
                                        longer than a minute: the deadline of FORGET.  1 s .. 10
                                        years, at first 30 d */
+    /* Not kept. */
+    size_t signal_memory_bytes; /* of what signals hold in memory: beyond it the pairs of entity and
+                                   signal whose newest event is oldest are in the store alone, and
+                                   are read there when a query or an event asks for them; no answer
+                                   changes by it.  Held to at each checkpoint; between two, what
+                                   changed since the last comes on top, and a quarter of this
+                                   brings the next about.  Signals with POPULAR stay in memory, and
+                                   so does all of a database that is opened read_only, and the
+                                   state of AS OF.  A query, or an event, for which the store
+                                   cannot be read fails: the one with TIDAL_IO or TIDAL_CORRUPT, the
+                                   other ends the handle (TIDAL_FAILED).  Default: no limit */
 } tidal_options;
 
 /* Opens, or creates, the database in the directory `path`, or a fresh one in memory for ":memory:".

@@ -76,6 +76,7 @@ struct database_options options_for(const char *path, const tidal_options *optio
                                      .read_only = options->read_only,
                                      .must_exist = options->must_exist,
                                      .memory_limit_bytes = options->memory_limit_bytes,
+                                     .signal_memory_bytes = options->signal_memory_bytes,
                                      .segment_bytes = options->segment_bytes,
                                      .log_limit_bytes = options->log_limit_bytes,
                                      .commit_delay_us = options->commit_delay_us,

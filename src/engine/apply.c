@@ -74,6 +74,7 @@ static enum code apply_change(struct database *database, const struct wal_entry 
         resolved->change = &deletion;
         TRY(forget_note(database, resolved->subject, error));
     }
+    if (!skip) TRY(ledger_warm(database->ledger, resolved, database->cold, error));
     for (int i = 0; !skip && i < FOLD_COUNT; i++) {
         struct fold *fold = &database->folds[i];
         if (waits && fold->ops->apply_signals) continue;
@@ -194,9 +195,13 @@ out:
 static enum code apply_group(struct database *database, struct wal_group *group,
                              struct error *error)
 {
+    struct cold_reader cold;
     struct ahead ahead;
+    struct error ignored;
     enum code code;
     size_t need_bytes = 0;
+    budget_read_ahead(database, group, &cold);
+    database->cold = &cold;
     phase_lock_write(&database->state);
     int64_t slice_ends_ns = clock_monotonic_ns(clock_system()) + SLICE_NS;
     for (;;) {
@@ -216,7 +221,10 @@ static enum code apply_group(struct database *database, struct wal_group *group,
 out:
     /* Before the lock is given up: nobody may see half a change. */
     if (code != CODE_OK) atomic_store(&database->failed, (int)code);
+    budget_note(database);
     phase_unlock_write(&database->state);
+    database->cold = NULL;
+    (void)!cold_reader_end(&cold, &ignored); /* what could not be read ahead was asked for again */
     atomic_fetch_sub(&database->reserved_bytes, need_bytes);
     return code;
 }
@@ -254,7 +262,8 @@ enum code apply_until(struct database *database, lsn wanted, struct error *error
     while (code == CODE_OK && found && atomic_load(&database->applied) < wanted)
         code = apply_next(database, &found, error);
     mutex_unlock(&database->apply_mutex);
-    if (atomic_load(&database->applied_bytes) >= database->checkpoint_log_bytes)
+    if (atomic_load(&database->applied_bytes) >= database->checkpoint_log_bytes ||
+        atomic_load(&database->over_budget))
         keeper_wake(database);
     return code;
 }

@@ -171,6 +171,7 @@ static enum code checkpoint(struct database *database, struct error *error)
     atomic_fetch_sub(&database->applied_bytes, cut.bytes_so_far);
     code = forget_erase(database, error);
     keep_bases(database, &cut);
+    budget_keep(database);
 out:
     store_batch_free(cut.batch);
     return code;

@@ -55,6 +55,7 @@ static enum code create_folds(struct database *database, struct error *error)
     TRY(schema_create(memory, &database->schema, error));
     TRY(entities_create(memory, &folds[FOLD_ENTITIES], &database->entities, error));
     TRY(ledger_create(memory, &ids, &folds[FOLD_LEDGER], &database->ledger, error));
+    TRY(ledger_set_budget(database->ledger, database->signal_memory_bytes, error));
     struct index_source source = {database->ledger, ids, codes_of};
     TRY(trending_create(memory, &source, &folds[FOLD_TRENDING], &database->trending, error));
     TRY(popular_create(memory, &source, &folds[FOLD_POPULAR], &database->popular, error));
@@ -173,6 +174,9 @@ static void init(struct database *database, const struct database_options *optio
     database->state_memory.ask_pages = pages_ask_large;
     memory_init(&database->request_memory, options->memory_limit_bytes);
     database->memory_limit_bytes = options->memory_limit_bytes;
+    /* Who writes may remove the files that one who reads would ask later. */
+    if (!options->read_only) database->signal_memory_bytes = options->signal_memory_bytes;
+    atomic_store(&database->ledger_mark_bytes, database->signal_memory_bytes);
     database->clock = options->clock ? options->clock : clock_system();
     if (options->clock_ms) {
         callback_clock_init(&database->callback_clock, options->clock_ms, options->clock_context);

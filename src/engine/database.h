@@ -35,8 +35,10 @@ struct database_options {
     bool read_only;
     bool must_exist;
     bool no_threads; /* no flusher and no keeper: for simulation; then only checkpoint on demand */
-    size_t memory_limit_bytes; /* writes are refused beyond it; the tables that double for the last
-                                  one let in may pass it */
+    size_t memory_limit_bytes;  /* writes are refused beyond it; the tables that double for the last
+                                   one let in may pass it */
+    size_t signal_memory_bytes; /* the ledger makes pairs cold beyond it (signals/cold.h); 0, and
+                                   of one that is read only: never */
     uint64_t segment_bytes;
     uint64_t log_limit_bytes;
     uint32_t commit_delay_us;

@@ -74,6 +74,13 @@ out:
     return code;
 }
 
+/* What was made of a ledger that could not be read is no answer, whatever the question says. */
+static enum code end_cold(struct cold_reader *cold, enum code code, struct error *error)
+{
+    enum code read = cold_reader_end(cold, error);
+    return read != CODE_OK ? read : code;
+}
+
 /* At one LSN of `database`, which may be the engine of an earlier moment. */
 static enum code ask(struct database *database, const struct execution *execution, int64_t clock_ms,
                      const struct slate_change **recorded, struct result *result,
@@ -87,9 +94,12 @@ static enum code ask(struct database *database, const struct execution *executio
                               .cancelled = execution->cancelled,
                               .recorded = recorded,
                               .rest = &rest};
+    struct cold_reader cold;
     struct view view;
     enum code code;
     TRY(database_read_begin(database, &view, error));
+    cold_reader_init(&cold, view.ledger, execution->arena->memory);
+    view.cold = &cold;
     request.view = &view;
     if (execution->statement->kind == STATEMENT_RETRIEVE) {
         code = retrieve(&request, result, error);
@@ -98,6 +108,7 @@ static enum code ask(struct database *database, const struct execution *executio
     } else {
         code = show(&request, result, error);
     }
+    code = end_cold(&cold, code, error);
     database_read_end(database);
     bool is_paged =
         execution->statement->kind == STATEMENT_RETRIEVE && execution->statement->retrieve.paged;
@@ -114,6 +125,7 @@ static enum code ask_page(struct database *database, const struct execution *exe
                           struct error *error)
 {
     struct statement statement;
+    struct cold_reader cold;
     struct view view;
     enum code code;
     TRY(statement_parse(page->text, execution->arena, &statement, error));
@@ -127,8 +139,11 @@ static enum code ask_page(struct database *database, const struct execution *exe
                               .view = &view,
                               .goes_on = true};
     TRY(database_read_begin(database, &view, error));
+    cold_reader_init(&cold, view.ledger, execution->arena->memory);
+    view.cold = &cold;
     code = statement_check(&statement, view.schema, execution->arena, error);
     if (code == CODE_OK) code = retrieve_page(&request, &page->rest, limit, result, error);
+    code = end_cold(&cold, code, error);
     database_read_end(database);
 out:
     return code;
@@ -335,6 +350,8 @@ static enum code show_size(struct database *database, const struct execution *ex
     for (size_t i = 0; ok && i < view.schema->signal_count; i++) {
         struct ledger_size size = ledger_signal_size(view.ledger, (signal_id)i);
         ok = add_size(result, "signal", view.schema->signals[i].name, size.pairs, size.bytes);
+        if (ok && size.cold > 0)
+            ok = add_size(result, "cold", view.schema->signals[i].name, size.cold, size.cold_bytes);
         ok = ok && add_sizes_beside(result, &view, &view.schema->signals[i]);
     }
     result->lsn = view.lsn;

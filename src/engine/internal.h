@@ -12,6 +12,7 @@
 #include "os/phase_lock.h"
 #include "os/threads.h"
 #include "schema/fold.h"
+#include "signals/cold.h"
 #include "storage/store.h"
 #include "wal/wal.h"
 
@@ -82,6 +83,7 @@ struct database {
                                    in bounds */
     struct memory request_memory; /* of the log, statements and results */
     size_t memory_limit_bytes;
+    size_t signal_memory_bytes;   /* the ledger's budget; 0: none */
     atomic_size_t reserved_bytes; /* for changes admitted and not yet applied */
 
     struct disk *disk;
@@ -124,10 +126,15 @@ struct database {
     struct cursors *cursors;
     int64_t watermark_ms;
     struct arena apply_arena; /* of the change being applied, and of the signals that wait */
+    struct cold_reader *cold; /* what was read in for the group being applied; NULL: nothing */
     struct signal_queue signals;
 
     struct forgotten forgotten;
     int64_t applied_ms; /* ingest time of the newest entry applied */
+
+    atomic_size_t ledger_mark_bytes; /* of the ledger; from here on the keeper is to look at it */
+    atomic_bool over_budget;         /* it is there */
+    atomic_bool awaits_checkpoint;   /* it is over, and only a checkpoint makes that better */
 
     uint64_t bytes_since_base; /* of log; under checkpoint_mutex */
     struct mutex bases_mutex;  /* over base_in_use, and the removal of bases */
@@ -206,6 +213,16 @@ enum code resolve_totalled(struct database *database, struct resolved_change *re
                            struct error *error);
 enum code resolve_exposed(struct database *database, struct resolved_change *resolved,
                           struct error *error);
+
+/* budget.c: the ledger's memory (signals/cold.h). */
+/* Makes cold what is over, in slices as short as those of applying; `awaits_checkpoint` may be said
+ * then.  any thread. */
+void budget_keep(struct database *database);
+/* After each group, under the exclusive lock: is the keeper to look? */
+void budget_note(struct database *database);
+/* Reads in what is cold of a group, before the exclusive lock; under the apply mutex. */
+void budget_read_ahead(struct database *database, struct wal_group *group,
+                       struct cold_reader *cold);
 
 /* forget.c: a FORGET is applied.  As deterministic as the folds, but no state: nothing depends on
  * it but which of the store's files are written anew. */

@@ -13,7 +13,8 @@ static bool has_unapplied(struct database *database)
 
 static bool checkpoint_due(struct database *database)
 {
-    return atomic_load(&database->applied_bytes) >= database->checkpoint_log_bytes;
+    return atomic_load(&database->applied_bytes) >= database->checkpoint_log_bytes ||
+           atomic_load(&database->awaits_checkpoint);
 }
 
 /* Until there is something to do; false: stop.  A checkpoint waits for its time, and now and then
@@ -21,7 +22,8 @@ static bool checkpoint_due(struct database *database)
 static bool keeper_sleep(struct database *database, int64_t checkpoint_at_ns, int64_t look_at_ns)
 {
     mutex_lock(&database->keeper_mutex);
-    while (!database->keeper_stops && !has_unapplied(database)) {
+    while (!database->keeper_stops && !has_unapplied(database) &&
+           !atomic_load(&database->over_budget)) {
         bool due = checkpoint_due(database) && checkpoint_at_ns < look_at_ns;
         if (!condition_wait_until(&database->keeper_wakes, &database->keeper_mutex,
                                   due ? checkpoint_at_ns : look_at_ns))
@@ -67,6 +69,7 @@ static void keeper_run(void *argument)
             keeper_rest(database);
             continue;
         }
+        if (atomic_load(&database->over_budget)) budget_keep(database);
         int64_t now_ns = clock_monotonic_ns(clock_system());
         if (now_ns >= look_at_ns) {
             /* What fails (a full disk, say) is tried again at the next look. */

@@ -178,5 +178,6 @@ enum code recover_replay(struct database *database, lsn applied, struct error *e
     enum code code = CODE_OK;
     if (wal_last(database->wal) > applied)
         code = wal_replay(database->wal, applied + 1, replay_entry, database, error);
+    if (code == CODE_OK) budget_keep(database);
     return code;
 }

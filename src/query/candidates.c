@@ -133,7 +133,8 @@ static bool draw_top(struct candidates *candidates, size_t index,
         if (asked > all) asked = all;
         struct ranked *list = arena_array(scope->arena, asked + 1, sizeof *list);
         if (!list) return false;
-        size_t found = features_top(scope->view->ledger, &feature, scope->now_ms, list, asked);
+        size_t found = features_top(scope->view->ledger, &feature, scope->now_ms, list, asked,
+                                    scope->view->cold);
         size_t eligible = 0;
         for (size_t i = 0; i < found; i++)
             eligible += bitset_has(candidates->eligible, list[i].entity);

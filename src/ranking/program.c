@@ -139,8 +139,9 @@ static void read_unique(const struct instruction *instruction, struct columns *a
     const struct scope *scope = &at->program->scope;
     struct unique_window window = {instruction->feature.signal, (int64_t)instruction->number,
                                    scope->now_ms};
-    unique_read(scope->view->unique, &window, at->items, at->count,
-                (struct feature_column){instruction->values, instruction->missing});
+    unique_read(
+        scope->view->unique, &window, at->items, at->count,
+        (struct feature_column){.values = instruction->values, .missing = instruction->missing});
 }
 
 static void read_leaf(const struct instruction *instruction, struct columns *at)
@@ -158,9 +159,9 @@ static void read_leaf(const struct instruction *instruction, struct columns *at)
         read_filter(instruction, at);
         return;
     case OP_FEATURE:
-        features_read(scope->view->ledger, &instruction->feature, scope->now_ms, at->items,
-                      at->count,
-                      (struct feature_column){instruction->values, instruction->missing});
+        features_read(
+            scope->view->ledger, &instruction->feature, scope->now_ms, at->items, at->count,
+            (struct feature_column){instruction->values, instruction->missing, scope->view->cold});
         return;
     case OP_PRIOR:
         read_prior(instruction, at);

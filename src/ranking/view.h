@@ -17,12 +17,14 @@ struct quota;
 struct exposure;
 struct served;
 struct coengagement;
+struct cold_reader;
 
 struct view {
     const struct schema *schema;
     uint64_t schema_version; /* grows with every definition */
     const struct entities *entities;
     const struct ledger *ledger;
+    struct cold_reader *cold; /* reads what of it is cold, for one question; NULL: there is none */
     const struct trending *trending;
     const struct popular *popular;
     const struct unique *unique;

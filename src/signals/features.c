@@ -212,13 +212,6 @@ static ALWAYS_INLINE bool read_held(const struct bound_feature *bound, struct he
     return false;
 }
 
-static bool read_one(const struct bound_feature *bound, ordinal entity, double *value)
-{
-    struct held of = {NULL, NULL};
-    if (bound->denominator) of = table_find(bound->denominator, entity);
-    return read_held(bound, table_find(bound->table, entity), of, value);
-}
-
 /* The mean over all entities, where the query names none. */
 static double global_mean(const struct bound_feature *bound)
 {
@@ -281,22 +274,49 @@ static void bind(struct bound_feature *bound, const struct ledger *ledger,
         bound->decay = decay_now(&table->layout.decays[feature->slot], now_ms);
 }
 
+/* Has the rows of what is cold read in; false: nothing is. */
+static bool read_in(const struct bound_feature *bound, const ordinal *ordinals, size_t count,
+                    struct cold_reader *cold)
+{
+    size_t of_count = bound->denominator ? bound->denominator->cold_count : 0;
+    if (bound->table->cold_count + of_count == 0) return false;
+    cold_begin(cold);
+    if (bound->table->cold_count > 0) cold_read_in(cold, bound->feature->signal, ordinals, count);
+    if (of_count > 0) cold_read_in(cold, bound->feature->denominator, ordinals, count);
+    return true;
+}
+
+static void find_cold(const struct bound_feature *bound, const ordinal *ordinals, size_t count,
+                      const struct cold_reader *cold, struct held *held, struct held *of)
+{
+    cold_find_all(cold, bound->feature->signal, ordinals, count, held);
+    if (bound->denominator) cold_find_all(cold, bound->feature->denominator, ordinals, count, of);
+}
+
+static void read_column(const struct bound_feature *bound, const ordinal *ordinals, size_t count,
+                        struct feature_column out)
+{
+    struct held held[LOOKED_UP], of[LOOKED_UP] = {{NULL, NULL}};
+    bool has_cold = read_in(bound, ordinals, count, out.cold);
+    for (size_t done = 0; done < count; done += LOOKED_UP) {
+        size_t some = count - done < LOOKED_UP ? count - done : LOOKED_UP;
+        table_find_all(bound->table, ordinals + done, some, held);
+        if (bound->denominator) table_find_all(bound->denominator, ordinals + done, some, of);
+        if (has_cold) find_cold(bound, ordinals + done, some, out.cold, held, of);
+        for (size_t i = 0; i < some; i++) {
+            double *value = &out.values[done + i];
+            *value = 0;
+            out.missing[done + i] = !read_held(bound, held[i], of[i], value);
+        }
+    }
+}
+
 void features_read(const struct ledger *ledger, const struct feature *feature, int64_t now_ms,
                    const ordinal *ordinals, size_t count, struct feature_column out)
 {
     struct bound_feature bound;
     bind(&bound, ledger, feature, now_ms);
-    struct held held[LOOKED_UP], of[LOOKED_UP] = {{NULL, NULL}};
-    for (size_t done = 0; done < count; done += LOOKED_UP) {
-        size_t some = count - done < LOOKED_UP ? count - done : LOOKED_UP;
-        table_find_all(bound.table, ordinals + done, some, held);
-        if (bound.denominator) table_find_all(bound.denominator, ordinals + done, some, of);
-        for (size_t i = 0; i < some; i++) {
-            double *value = &out.values[done + i];
-            *value = 0;
-            out.missing[done + i] = !read_held(&bound, held[i], of[i], value);
-        }
-    }
+    read_column(&bound, ordinals, count, out);
 }
 
 int64_t features_count(const struct ledger *ledger, signal_id signal, uint8_t slot, ordinal entity,
@@ -305,6 +325,7 @@ int64_t features_count(const struct ledger *ledger, signal_id signal, uint8_t sl
     const struct signal_table *table = &ledger->tables[signal];
     const struct layout *layout = &table->layout;
     struct held held = table_find(table, entity);
+    assert(!table_is_cold(table, entity));
     if (!held_any(held)) return 0;
     if (slot == WINDOW_ALL) return held_count(held);
     if (slot >= layout->window_count) return 0;
@@ -313,20 +334,37 @@ int64_t features_count(const struct ledger *ledger, signal_id signal, uint8_t sl
     return held_window(held, layout, ring, &window.at).count;
 }
 
-size_t features_top(const struct ledger *ledger, const struct feature *feature, int64_t now_ms,
-                    struct ranked *out, size_t limit)
+/* Those of the signal from *next on, `most` at a time. */
+static size_t list_some(const struct signal_table *table, size_t *next, ordinal *ordinals,
+                        size_t most)
 {
+    size_t count = 0;
+    for (; *next < slots_end(&table->slots) && count < most; ++*next)
+        if (slots_find(&table->slots, (ordinal)*next) != 0) ordinals[count++] = (ordinal)*next;
+    return count;
+}
+
+size_t features_top(const struct ledger *ledger, const struct feature *feature, int64_t now_ms,
+                    struct ranked *out, size_t limit, struct cold_reader *cold)
+{
+    enum { TOGETHER = 512 };
     struct bound_feature bound;
     struct ranked_top top = {out, limit, 0};
+    ordinal ordinals[TOGETHER];
+    double values[TOGETHER];
+    bool missing[TOGETHER];
+    size_t next = 0, count;
     bind(&bound, ledger, feature, now_ms);
     const struct signal_table *table = bound.table;
     if (limit == 0) return 0;
-    for (size_t i = 0; i < slots_end(&table->slots); i++) {
-        struct ranked found = {.entity = (ordinal)i};
-        if (!held_any(table_find(table, found.entity))) continue;
-        if (!read_one(&bound, found.entity, &found.value) || !(found.value > 0)) continue;
-        found.id = ledger->ids.id_of(ledger->ids.context, table->layout.kind, found.entity);
-        ranked_top_offer(&top, &found);
+    while ((count = list_some(table, &next, ordinals, TOGETHER)) > 0) {
+        read_column(&bound, ordinals, count, (struct feature_column){values, missing, cold});
+        for (size_t i = 0; i < count; i++) {
+            struct ranked found = {.entity = ordinals[i], .value = values[i]};
+            if (missing[i] || !(found.value > 0)) continue;
+            found.id = ledger->ids.id_of(ledger->ids.context, table->layout.kind, found.entity);
+            ranked_top_offer(&top, &found);
+        }
     }
     ranked_top_finish(&top);
     return top.count;
@@ -339,6 +377,7 @@ struct velocity_reading features_velocity(const struct ledger *ledger, signal_id
     struct bound_feature bound;
     bind(&bound, ledger, &feature, now_ms);
     struct held held = table_find(bound.table, entity);
+    assert(!table_is_cold(bound.table, entity));
     if (!held_any(held)) return (struct velocity_reading){0};
     struct velocity_counts counts = read_velocity(&bound, held);
     return (struct velocity_reading){counts.recent, usual_count(&bound, &counts)};

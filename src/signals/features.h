@@ -40,12 +40,13 @@ struct feature {
 struct feature_column {
     double *values;
     bool *missing;
+    struct cold_reader *cold; /* reads what is cold; NULL: the ledger has no budget */
 };
 void features_read(const struct ledger *ledger, const struct feature *feature, int64_t now_ms,
                    const ordinal *ordinals, size_t count, struct feature_column out);
 
 /* Events in a window (or WINDOW_ALL) as shown to people: a whole number, with all of the bucket at
- * the window's old end, so never less than the exact count. */
+ * the window's old end, so never less than the exact count.  Of a pair that is not cold. */
 int64_t features_count(const struct ledger *ledger, signal_id signal, uint8_t slot, ordinal entity,
                        int64_t now_ms);
 
@@ -56,12 +57,13 @@ struct ranked {
     double value;
 };
 /* The entities with the highest values above 0 of a feature now, highest first, equal ones by lower
- * id.  Fills `out`, returns their number (<= limit).  Scans all records of the signal:
- * O(records + n log limit). */
+ * id.  Fills `out`, returns their number (<= limit).  Scans all records of the signal, and reads
+ * what is cold by `cold` (NULL: the ledger has no budget): O(records + n log limit). */
 size_t features_top(const struct ledger *ledger, const struct feature *feature, int64_t now_ms,
-                    struct ranked *out, size_t limit);
+                    struct ranked *out, size_t limit, struct cold_reader *cold);
 
-/* The two sides of a velocity: the count in window `slot`, and the usual one, by its baseline. */
+/* The two sides of a velocity, of a pair that is not cold: the count in window `slot`, and the
+ * usual one, by its baseline. */
 struct velocity_reading {
     double recent, mean;
 };

@@ -21,13 +21,6 @@ static ALWAYS_INLINE struct signal_table *table_of(struct ledger *ledger,
     return &ledger->tables[change->change->signal.signal];
 }
 
-static ALWAYS_INLINE bool is_dirty(struct held held)
-{
-    if (held.record) return held.record->dirty;
-    assert(held.compact);
-    return (compact_flags(held.compact) & COMPACT_DIRTY) != 0;
-}
-
 static void set_dirty(struct held held, bool dirty)
 {
     if (held.record) {
@@ -55,7 +48,8 @@ static bool list_dirty(struct ledger *ledger, signal_id signal, ordinal entity, 
 static ALWAYS_INLINE bool mark_dirty(struct ledger *ledger, signal_id signal, ordinal entity,
                                      struct held held)
 {
-    return is_dirty(held) || list_dirty(ledger, signal, entity, held);
+    assert(!held.record || held.record != ledger->cold);
+    return held_is_dirty(held) || list_dirty(ledger, signal, entity, held);
 }
 
 bool ledger_mark_dirty(struct ledger *ledger, signal_id signal, ordinal entity)
@@ -101,7 +95,7 @@ static bool put_block(struct ledger *ledger, struct signal_table *table, ordinal
         pool_give(&ledger->pool, handle);
         return false;
     }
-    if (old != 0) pool_give(&ledger->pool, old);
+    if (old != 0 && old != table->cold_handle) pool_give(&ledger->pool, old);
     return true;
 }
 
@@ -124,9 +118,8 @@ static block_handle take_block(struct ledger *ledger, size_t bytes)
     return pool_take(&ledger->pool, block_class > 0 ? block_class : 1);
 }
 
-/* The form that suits the record: compact, if it fits. */
-static bool put_suitable(struct ledger *ledger, struct signal_table *table, ordinal entity,
-                         struct record *record)
+bool ledger_put(struct ledger *ledger, struct signal_table *table, ordinal entity,
+                struct record *record)
 {
     size_t bytes = compact_measure(record, &table->layout);
     if (bytes == 0 || bytes > POOL_BLOCK_MAXIMUM) return put_record(ledger, table, entity, record);
@@ -144,10 +137,23 @@ bool ledger_insert(struct ledger *ledger, signal_id signal, ordinal entity, stru
     assert(!held_any(table_find(table, entity)));
     int64_t count = record->count;
     __int128 sum = record->sum;
-    if (!put_suitable(ledger, table, entity, record)) return false;
+    if (!ledger_put(ledger, table, entity, record)) return false;
     table->record_count++;
     table->count += count;
     table->sum += sum;
+    return true;
+}
+
+bool ledger_insert_cold(struct ledger *ledger, signal_id signal, ordinal entity,
+                        const struct record *record)
+{
+    struct signal_table *table = &ledger->tables[signal];
+    assert(!held_any(table_find(table, entity)) && !table->stays);
+    if (!slots_set(&table->slots, &ledger->pool, entity, table->cold_handle)) return false;
+    table->record_count++;
+    table->cold_count++;
+    table->count += record->count;
+    table->sum += record->sum;
     return true;
 }
 
@@ -161,6 +167,7 @@ static struct record *copy_held(const struct ledger *ledger, const struct signal
 struct record *ledger_copy(const struct ledger *ledger, signal_id signal, ordinal entity)
 {
     const struct signal_table *table = &ledger->tables[signal];
+    assert(!table_is_cold(table, entity));
     return copy_held(ledger, table, table_find(table, entity), id_of(ledger, signal, entity));
 }
 
@@ -170,6 +177,20 @@ static void free_record(struct ledger *ledger, struct held held)
     if (!held.record) return;
     ledger->record_bytes -= record_bytes(held.record);
     record_free(held.record, ledger->memory);
+}
+
+void ledger_give_up(struct ledger *ledger, signal_id signal, ordinal entity)
+{
+    struct signal_table *table = &ledger->tables[signal];
+    struct held held = table_find(table, entity);
+    assert(ledger->sealed.count == 0 && !table->stays && !table_is_cold(table, entity));
+    assert(!held_is_dirty(held));
+    free_record(ledger, held);
+    pool_give(&ledger->pool, slots_find(&table->slots, entity));
+    bool replaced = slots_set(&table->slots, &ledger->pool, entity, table->cold_handle);
+    assert(replaced); /* one handle by another */
+    (void)replaced;
+    table->cold_count++;
 }
 
 /* The row goes at the next checkpoint. */
@@ -222,7 +243,7 @@ static bool table_convert(struct ledger *ledger, signal_id signal, const struct 
         struct held held = table_find(table, (ordinal)entity);
         if (!held.record || compact_measure(held.record, to) == 0) continue;
         size_t bytes = record_bytes(held.record);
-        if (!put_suitable(ledger, table, (ordinal)entity, held.record)) return false;
+        if (!ledger_put(ledger, table, (ordinal)entity, held.record)) return false;
         ledger->record_bytes -= bytes;
     }
     return true;
@@ -240,6 +261,8 @@ bool ledger_adopt(struct ledger *ledger, const struct schema *schema)
         if (table->known && !same && !table_convert(ledger, (signal_id)i, &layout)) return false;
         table->layout = layout;
         table->pool = &ledger->pool;
+        table->stays = schema->signals[i].popular_count > 0;
+        assert(!table->stays || table->cold_count == 0);
         table->known = true;
     }
     ledger->schema = schema;
@@ -501,25 +524,51 @@ static void ledger_sealed(void *fold, bool durable)
     dirty_list_release(sealed, ledger->memory); /* there may be ten times as many as next time */
 }
 
+/* What a signal's totals are to be. */
+struct sums {
+    const struct ledger *ledger;
+    size_t found, cold;
+    int64_t count;
+    __int128 sum;
+};
+
+static enum code add_cold(void *context, const struct cold_pair *pair, struct record *record,
+                          struct error *error)
+{
+    struct sums *sums = context;
+    (void)pair, (void)error;
+    sums->found++;
+    sums->cold++;
+    sums->count += record->count;
+    sums->sum += record->sum;
+    record_free(record, sums->ledger->memory);
+    return CODE_OK;
+}
+
 static bool table_check(const struct ledger *ledger, signal_id signal, char *reason,
                         size_t reason_bytes)
 {
     const struct signal_table *table = &ledger->tables[signal];
-    size_t found = 0;
-    int64_t count = 0;
-    __int128 sum = 0;
+    struct sums sums = {.ledger = ledger};
+    struct error error;
     for (size_t i = 0; i < slots_end(&table->slots); i++) {
         struct held held = table_find(table, (ordinal)i);
-        if (!held_any(held)) continue;
+        if (!held_any(held) || table_is_cold(table, (ordinal)i)) continue;
         bool right = held.compact
                          ? compact_check(held.compact, &table->layout, reason, reason_bytes)
                          : record_check(held.record, &table->layout, reason, reason_bytes);
         if (!right) return false;
-        found++;
-        count += held_count(held);
-        sum += held_sum(held, &table->layout);
+        sums.found++;
+        sums.count += held_count(held);
+        sums.sum += held_sum(held, &table->layout);
     }
-    if (found == table->record_count && count == table->count && sum == table->sum) return true;
+    if (cold_visit(ledger, signal, add_cold, &sums, &error) != CODE_OK) {
+        snprintf(reason, reason_bytes, "%s", error.message);
+        return false;
+    }
+    if (sums.found == table->record_count && sums.cold == table->cold_count &&
+        sums.count == table->count && sums.sum == table->sum)
+        return true;
     snprintf(reason, reason_bytes, "a signal's totals differ from the sum of its records");
     return false;
 }
@@ -556,10 +605,12 @@ static void ledger_free(void *fold)
     for (size_t i = 0; i < LIMIT_SIGNALS; i++) {
         struct signal_table *table = &ledger->tables[i];
         for (size_t j = 0; j < slots_end(&table->slots); j++)
-            record_free(table_find(table, (ordinal)j).record, ledger->memory);
+            if (!table_is_cold(table, (ordinal)j))
+                record_free(table_find(table, (ordinal)j).record, ledger->memory);
         slots_release(&table->slots, ledger->memory);
     }
     pool_release(&ledger->pool);
+    record_free(ledger->cold, ledger->memory);
     dirty_list_release(&ledger->dirty, ledger->memory);
     dirty_list_release(&ledger->sealed, ledger->memory);
     memory_free(ledger->memory, ledger, sizeof *ledger);
@@ -593,33 +644,48 @@ enum code ledger_create(struct memory *memory, const struct ledger_ids *ids, str
     return CODE_OK;
 }
 
+static struct ledger_totals totals_of(int64_t count, __int128 sum)
+{
+    return (struct ledger_totals){count, (double)sum / (double)SIGNAL_VALUE_ONE};
+}
+
 struct ledger_totals ledger_entity_totals(const struct ledger *ledger, signal_id signal,
                                           ordinal entity)
 {
     assert(signal < LIMIT_SIGNALS);
     const struct signal_table *table = &ledger->tables[signal];
     struct held held = table_find(table, entity);
+    struct error error;
     if (!held_any(held)) return (struct ledger_totals){0};
-    return (struct ledger_totals){held_count(held), (double)held_sum(held, &table->layout) /
-                                                        (double)SIGNAL_VALUE_ONE};
+    if (table_is_cold(table, entity)) {
+        struct record *record = NULL;
+        if (cold_read(ledger, signal, entity, &record, &error) != CODE_OK)
+            return (struct ledger_totals){.count = -1};
+        struct ledger_totals totals = totals_of(record->count, record->sum);
+        record_free(record, ledger->memory);
+        return totals;
+    }
+    return totals_of(held_count(held), held_sum(held, &table->layout));
 }
 
 struct ledger_totals ledger_signal_totals(const struct ledger *ledger, signal_id signal)
 {
     assert(signal < LIMIT_SIGNALS);
     const struct signal_table *table = &ledger->tables[signal];
-    return (struct ledger_totals){table->count, (double)table->sum / (double)SIGNAL_VALUE_ONE};
+    return totals_of(table->count, table->sum);
 }
 
 struct ledger_size ledger_signal_size(const struct ledger *ledger, signal_id signal)
 {
     assert(signal < LIMIT_SIGNALS);
     const struct signal_table *table = &ledger->tables[signal];
-    struct ledger_size size = {table->record_count,
-                               table->slots.page_bytes + table->slots.block_bytes};
+    struct ledger_size size = {.pairs = table->record_count - table->cold_count,
+                               .cold = table->cold_count,
+                               .bytes = table->slots.page_bytes + table->slots.block_bytes,
+                               .cold_bytes = table->cold_count * sizeof(block_handle)};
     for (size_t i = 0; i < slots_end(&table->slots); i++) {
         block_handle handle = slots_find(&table->slots, (ordinal)i);
-        if (handle == 0) continue;
+        if (handle == 0 || handle == table->cold_handle) continue;
         size.bytes += pool_block_bytes(pool_class_of(handle));
         struct held held = table_find(table, (ordinal)i);
         if (held.record) size.bytes += record_bytes(held.record);

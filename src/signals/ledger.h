@@ -25,8 +25,8 @@ struct ledger_ids {
 MUST_USE enum code ledger_create(struct memory *memory, const struct ledger_ids *ids,
                                  struct fold *fold, struct ledger **ledger, struct error *error);
 
-/* All-time totals: of an entity (0 if it has no record), or of all entities that are not deleted.
- */
+/* All-time totals: of an entity (0 if it has no record; a count of -1: it is cold, and its row
+ * could not be read), or of all entities that are not deleted. */
 struct ledger_totals {
     int64_t count;
     double sum; /* of values, in units */
@@ -38,12 +38,14 @@ struct ledger_totals ledger_signal_totals(const struct ledger *ledger, signal_id
 /* What a signal takes of memory: with its part of the directory, without what is free in blocks for
  * all.  Walks over all its records. */
 struct ledger_size {
-    size_t pairs;
+    size_t pairs; /* in memory */
+    size_t cold;  /* in the store alone (signals/cold.h) */
     size_t bytes;
+    size_t cold_bytes; /* of them the directory's entries of cold ones */
 };
 struct ledger_size ledger_signal_size(const struct ledger *ledger, signal_id signal);
 
-/* Records of all signals. */
+/* Records of all signals, cold ones too. */
 size_t ledger_record_count(const struct ledger *ledger);
 
 #endif

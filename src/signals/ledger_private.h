@@ -2,6 +2,7 @@
 #ifndef TIDAL_SIGNALS_LEDGER_PRIVATE_H
 #define TIDAL_SIGNALS_LEDGER_PRIVATE_H
 
+#include "signals/cold.h"
 #include "signals/compact.h"
 #include "signals/ledger.h"
 #include "signals/slots.h"
@@ -31,10 +32,13 @@ struct signal_table {
     bool known;
     struct layout layout;
     const struct pool *pool; /* the ledger's */
-    struct slots slots; /* blocks of class 0 hold a pointer to a record, others a compact one */
-    size_t record_count;
-    int64_t count; /* sums over the records */
+    struct slots slots;  /* blocks of class 0 hold a pointer to a record, others a compact one */
+    size_t record_count; /* cold ones too */
+    int64_t count;       /* sums over the records */
     __int128 sum;
+    bool stays;               /* none of it is ever cold */
+    block_handle cold_handle; /* of every cold pair (cold.c); 0: there is no budget */
+    size_t cold_count;
 };
 
 struct ledger {
@@ -47,6 +51,9 @@ struct ledger {
     struct dirty_list dirty;  /* changed since the last seal */
     struct dirty_list sealed; /* being written */
     size_t record_bytes;      /* held by records that are not compact */
+    size_t budget_bytes;      /* 0: none */
+    struct record *cold;      /* stands for those that are; NULL: there is no budget */
+    struct store *store;      /* that was loaded from, with a budget; lent */
 };
 
 /* What there is of a pair, in one form or the other; neither: nothing. */
@@ -79,6 +86,11 @@ static inline struct held table_find(const struct signal_table *table, ordinal e
     return table_held(table, slots_find(&table->slots, entity));
 }
 
+static inline bool table_is_cold(const struct signal_table *table, ordinal entity)
+{
+    return table->cold_count > 0 && slots_find(&table->slots, entity) == table->cold_handle;
+}
+
 /* How far ahead of its use each step of a look-up is asked for: the page that says whether there
  * is a handle, the handle, the record, and the end of one that is longer than a line. */
 enum { END_AHEAD = 4, RECORD_AHEAD = 8, SLOT_AHEAD = 16, PAGE_AHEAD = 24 };
@@ -87,6 +99,12 @@ enum { CLASS_OF_A_LINE = 3 };
 static inline bool held_any(struct held held)
 {
     return held.compact || held.record;
+}
+
+static inline bool held_is_dirty(struct held held)
+{
+    assert(held_any(held));
+    return held.compact ? (compact_flags(held.compact) & COMPACT_DIRTY) != 0 : held.record->dirty;
 }
 
 static inline int64_t held_newest_ms(struct held held)
@@ -141,16 +159,50 @@ void table_find_all(const struct signal_table *table, const ordinal *ordinals, s
  * caller still owns it. */
 MUST_USE bool ledger_insert(struct ledger *ledger, signal_id signal, ordinal entity,
                             struct record *record);
+/* The same for a pair that is cold from the start; the record stays the caller's. */
+MUST_USE bool ledger_insert_cold(struct ledger *ledger, signal_id signal, ordinal entity,
+                                 const struct record *record);
 /* Lists what is there as dirty, and leaves room for the sealed ones to come back.  false: no
  * memory. */
 MUST_USE bool ledger_mark_dirty(struct ledger *ledger, signal_id signal, ordinal entity);
-/* A copy as a record.  Something is there.  NULL: no memory. */
+/* Puts a record instead of what is there, in the form that suits it; totals stay.  false: no
+ * memory, and the caller still owns it. */
+MUST_USE bool ledger_put(struct ledger *ledger, struct signal_table *table, ordinal entity,
+                         struct record *record);
+/* Makes a pair cold, which is neither dirty nor sealed. */
+void ledger_give_up(struct ledger *ledger, signal_id signal, ordinal entity);
+/* A copy as a record.  Something is there, and not cold.  NULL: no memory. */
 struct record *ledger_copy(const struct ledger *ledger, signal_id signal, ordinal entity);
 
 /* Follows the schema: a signal that was defined anew has its records brought into its new layout,
  * where a new half-life or window starts at nothing.  false: no memory. */
 MUST_USE bool ledger_adopt(struct ledger *ledger, const struct schema *schema);
 
+/* cold.c: */
+
+/* Takes the record over, also if it fails. */
+typedef enum code cold_taker(void *context, const struct cold_pair *pair, struct record *record,
+                             struct error *error);
+/* Gives the records of all cold pairs of a signal, in the order of ordinals; they are of the
+ * ledger's memory. */
+MUST_USE enum code cold_visit(const struct ledger *ledger, signal_id signal, cold_taker *take,
+                              void *context, struct error *error);
+/* That of one, which is cold; owned by the caller. */
+MUST_USE enum code cold_read(const struct ledger *ledger, signal_id signal, ordinal entity,
+                             struct record **record, struct error *error);
+
+/* A look: begin, read in what is cold of the ordinals (of several signals, if need be), and find it
+ * in place of what stands for it.  Where reading failed, the reader says so at its end, and what is
+ * found counts nothing. */
+void cold_begin(struct cold_reader *reader);
+void cold_read_in(struct cold_reader *reader, signal_id signal, const ordinal *ordinals,
+                  size_t count);
+void cold_find_all(const struct cold_reader *reader, signal_id signal, const ordinal *ordinals,
+                   size_t count, struct held *held);
+
+/* ledger_row.c: */
+
+struct key ledger_row_key(entity_id id, signal_id signal);
 enum code ledger_write(void *fold, struct store_batch *batch, struct error *error);
 enum code ledger_dump(const void *fold, struct store_batch *batch, struct error *error);
 enum code ledger_load(void *fold, struct store *store, const struct schema *schema,

@@ -16,6 +16,7 @@
  * that one written before its signal was defined anew can still be read. */
 #include "signals/ledger_private.h"
 
+#include "signals/eviction.h"
 #include "storage/key.h"
 
 enum { ROW_VERSION = 1, ROW_EXTREMES = 1, ROW_BYTES_MAXIMUM = 1 << 18 };
@@ -191,7 +192,7 @@ _Static_assert((int)KEYSPACE_ITEMS == (int)ENTITY_ITEM && (int)KEYSPACE_USERS ==
                    (int)KEYSPACE_CREATORS == (int)ENTITY_CREATOR,
                "a kind has the keyspace of its number");
 
-static struct key row_key(entity_id id, signal_id signal)
+struct key ledger_row_key(entity_id id, signal_id signal)
 {
     uint8_t suffix[2] = {(uint8_t)(signal >> 8), (uint8_t)signal};
     return key_build(id, TAG_LEDGER, slice_of(suffix, sizeof suffix));
@@ -203,7 +204,7 @@ static enum code write_row(const struct ledger *ledger, const struct dirty_recor
     const struct signal_table *table = &ledger->tables[dirty->signal];
     enum entity_kind kind = (enum entity_kind)dirty->kind;
     struct key key =
-        row_key(ledger->ids.id_of(ledger->ids.context, kind, dirty->entity), dirty->signal);
+        ledger_row_key(ledger->ids.id_of(ledger->ids.context, kind, dirty->entity), dirty->signal);
     bool is_there = table->layout.kind == kind && held_any(table_find(table, dirty->entity));
     if (!is_there) return store_batch_delete(batch, (enum keyspace)kind, key_slice(&key), error);
     struct record *record = ledger_copy(ledger, dirty->signal, dirty->entity);
@@ -228,16 +229,40 @@ out:
     return code;
 }
 
+/* Where the rows of cold pairs go. */
+struct cold_dump {
+    const struct ledger *ledger;
+    struct store_batch *batch;
+    struct buffer *row;
+};
+
+static enum code dump_cold(void *context, const struct cold_pair *pair, struct record *record,
+                           struct error *error)
+{
+    const struct cold_dump *dump = context;
+    const struct signal_table *table = &dump->ledger->tables[pair->signal];
+    struct key key = ledger_row_key(record->id, pair->signal);
+    buffer_clear(dump->row);
+    record_encode(record, &table->layout, dump->row);
+    record_free(record, dump->ledger->memory);
+    if (dump->row->failed) return error_no_memory(error, AREA_SIGNALS, ROW_BYTES_MAXIMUM);
+    return store_batch_put(dump->batch, (enum keyspace)table->layout.kind, key_slice(&key),
+                           buffer_slice(dump->row), error);
+}
+
 enum code ledger_dump(const void *fold, struct store_batch *batch, struct error *error)
 {
     const struct ledger *ledger = fold;
     enum code code = CODE_OK;
     struct buffer row;
+    struct cold_dump cold = {ledger, batch, &row};
     buffer_init(&row, ledger->memory, ROW_BYTES_MAXIMUM);
     for (size_t signal = 0; signal < LIMIT_SIGNALS; signal++) {
         const struct signal_table *table = &ledger->tables[signal];
+        TRY(cold_visit(ledger, (signal_id)signal, dump_cold, &cold, error));
         for (size_t entity = 0; entity < slots_end(&table->slots); entity++) {
             if (slots_find(&table->slots, (ordinal)entity) == 0) continue;
+            if (table_is_cold(table, (ordinal)entity)) continue;
             struct dirty_record one = {(ordinal)entity, (signal_id)signal,
                                        (uint8_t)table->layout.kind};
             TRY(write_row(ledger, &one, batch, &row, error));
@@ -248,26 +273,62 @@ out:
     return code;
 }
 
+/* Loading, and what is given up meanwhile. */
+struct loading {
+    struct ledger *ledger;
+    struct store *store;
+    enum entity_kind kind;
+    int64_t newest_ms;        /* of what was loaded */
+    struct eviction eviction; /* the last one */
+    bool has_evicted;
+};
+
+/* Takes a record over that is too old to be in memory; false: it is not. */
+static bool admit_cold(struct loading *loading, signal_id signal, ordinal entity,
+                       struct record *record, bool *room)
+{
+    if (!loading->has_evicted || loading->ledger->tables[signal].stays) return false;
+    if (!eviction_takes(&loading->eviction, record->newest_ms)) return false;
+    *room = ledger_insert_cold(loading->ledger, signal, entity, record);
+    return true;
+}
+
+static void keep_budget(struct loading *loading)
+{
+    if (!ledger_is_over_budget(loading->ledger)) return;
+    eviction_run(&loading->eviction, loading->ledger, loading->newest_ms);
+    loading->has_evicted = true;
+}
+
 /* Takes a record over, in the layout that its signal has now. */
-static enum code admit_row(struct ledger *ledger, signal_id signal, ordinal entity,
+static enum code admit_row(struct loading *loading, signal_id signal, ordinal entity,
                            const struct layout *from, struct record *record, struct error *error)
 {
+    struct ledger *ledger = loading->ledger;
     struct signal_table *table = &ledger->tables[signal];
-    bool convert = !layout_same_records(from, &table->layout);
+    bool convert = !layout_same_records(from, &table->layout), room;
+    if (record->newest_ms > loading->newest_ms) loading->newest_ms = record->newest_ms;
+    if (!convert && admit_cold(loading, signal, entity, record, &room)) {
+        record_free(record, ledger->memory);
+        return room ? CODE_OK : error_no_memory(error, AREA_SIGNALS, sizeof *record);
+    }
     if (convert) {
         struct record *converted = record_convert(record, from, &table->layout, ledger->memory);
         record_free(record, ledger->memory);
         record = converted;
     }
-    bool room = record && ledger_insert(ledger, signal, entity, record);
+    room = record && ledger_insert(ledger, signal, entity, record);
     if (!room) record_free(record, ledger->memory);
     if (room && convert) room = ledger_mark_dirty(ledger, signal, entity);
+    keep_budget(loading);
     return room ? CODE_OK : error_no_memory(error, AREA_SIGNALS, sizeof *record);
 }
 
-static enum code load_row(struct ledger *ledger, enum entity_kind kind, struct slice key,
-                          struct slice row, struct error *error)
+static enum code load_row(struct loading *loading, struct slice key, struct slice row,
+                          struct error *error)
 {
+    struct ledger *ledger = loading->ledger;
+    enum entity_kind kind = loading->kind;
     uint64_t id;
     uint8_t tag;
     struct slice suffix;
@@ -285,21 +346,21 @@ static enum code load_row(struct ledger *ledger, enum entity_kind kind, struct s
     struct record *record = NULL;
     enum code code = record_decode(row, id, ledger->memory, &layout, &record, error);
     if (code != CODE_OK) return code;
-    return admit_row(ledger, signal, entity, &layout, record, error);
+    return admit_row(loading, signal, entity, &layout, record, error);
 }
 
-static enum code load_kind(struct ledger *ledger, struct store *store, enum entity_kind kind,
-                           struct error *error)
+static enum code load_kind(struct loading *loading, struct error *error)
 {
     struct store_scan *scan = NULL;
     struct slice key, row;
     bool has_row;
     enum code code;
-    TRY(store_scan_open(store, (enum keyspace)kind, (struct key_range){0}, &scan, error));
+    TRY(store_scan_open(loading->store, (enum keyspace)loading->kind, (struct key_range){0}, &scan,
+                        error));
     for (;;) {
         TRY(store_scan_next(scan, &key, &row, &has_row, error));
         if (!has_row) break;
-        TRY(load_row(ledger, kind, key, row, error));
+        TRY(load_row(loading, key, row, error));
     }
 out:
     store_scan_close(scan);
@@ -310,10 +371,12 @@ enum code ledger_load(void *fold, struct store *store, const struct schema *sche
                       struct error *error)
 {
     struct ledger *ledger = fold;
+    struct loading loading = {.ledger = ledger, .store = store, .newest_ms = INT64_MIN};
     enum code code = CODE_OK;
     if (!ledger_adopt(ledger, schema)) return error_no_memory(error, AREA_SIGNALS, sizeof *ledger);
-    for (enum entity_kind kind = 0; kind < ENTITY_KIND_COUNT; kind++)
-        TRY(load_kind(ledger, store, kind, error));
+    if (ledger->budget_bytes > 0) ledger->store = store;
+    for (; loading.kind < ENTITY_KIND_COUNT; loading.kind++)
+        TRY(load_kind(&loading, error));
 out:
     return code;
 }

@@ -81,9 +81,11 @@ block_handle pool_take(struct pool *pool, unsigned block_class)
     if (blocks->free != 0) {
         block_handle handle = block_class << PLACE_BITS | blocks->free;
         memcpy(&blocks->free, pool_block(pool, handle), sizeof blocks->free);
+        pool->used_bytes += pool_block_sizes[block_class];
         return handle;
     }
     if (blocks->unused == 0 && !add_chunk(pool, block_class)) return 0;
+    pool->used_bytes += pool_block_sizes[block_class];
     uint32_t slot = CHUNK_BYTES / pool_block_sizes[block_class] - blocks->unused--;
     return block_class << PLACE_BITS | (uint32_t)(blocks->count << SLOT_BITS) | slot;
 }
@@ -93,4 +95,5 @@ void pool_give(struct pool *pool, block_handle handle)
     struct pool_class *blocks = &pool->classes[pool_class_of(handle)];
     memcpy(pool_block(pool, handle), &blocks->free, sizeof blocks->free);
     blocks->free = handle & ((1U << PLACE_BITS) - 1);
+    pool->used_bytes -= pool_block_sizes[pool_class_of(handle)];
 }

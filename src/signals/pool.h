@@ -34,8 +34,9 @@ struct pool {
     struct pool_class classes[POOL_CLASSES];
     struct pool_slab *slabs;
     size_t slab_capacity, slab_count;
-    size_t slab_left; /* bytes of the last one that are in no chunk yet */
-    size_t bytes;     /* held */
+    size_t slab_left;  /* bytes of the last one that are in no chunk yet */
+    size_t bytes;      /* held */
+    size_t used_bytes; /* of blocks that were taken and not given back */
 };
 
 extern const uint16_t pool_block_sizes[POOL_CLASSES];

@@ -68,6 +68,7 @@ static const struct signal_table *ledger_table(const struct popular *popular, si
 static bool find_key(const struct signal_table *table, ordinal item, uint8_t slot, int64_t *key)
 {
     struct held held = table_find(table, item);
+    assert(!table_is_cold(table, item));
     if (!held_any(held) || slot >= table->layout.decay_count) return false;
     decay_sum sum = held_decay(held, slot);
     if (sum <= 0) return false;

@@ -226,7 +226,7 @@ void unique_read(const struct unique *unique, const struct unique_window *window
 struct ledger_size unique_signal_size(const struct unique *unique, signal_id signal)
 {
     const struct unique_table *table = &unique->tables[signal];
-    struct ledger_size size = {0, table->capacity * sizeof *table->sets};
+    struct ledger_size size = {.bytes = table->capacity * sizeof *table->sets};
     for (size_t item = 0; item < table->capacity; item++) {
         if (!table->sets[item]) continue;
         size.pairs++;

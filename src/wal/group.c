@@ -113,6 +113,13 @@ bool wal_group_next(struct wal_group *group, struct wal_entry *entry)
     return false;
 }
 
+void wal_group_rewind(struct wal_group *group)
+{
+    group->read_frame = 0;
+    group->read_position = 0;
+    group->read_index = 0;
+}
+
 uint64_t wal_group_last(const struct wal_group *group)
 {
     return group->last_lsn;

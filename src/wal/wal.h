@@ -201,6 +201,8 @@ uint64_t wal_last(const struct wal *wal);    /* last LSN given; an atomic load *
 bool wal_take(struct wal *wal, struct wal_group **group);
 /* The next entry of a taken group; false at its end.  *entry is lent until the release. */
 bool wal_group_next(struct wal_group *group, struct wal_entry *entry);
+/* The next is the first again. */
+void wal_group_rewind(struct wal_group *group);
 uint64_t wal_group_last(const struct wal_group *group); /* LSN of its last entry */
 /* Gives the room back.  Every taken group, before wal_close. */
 void wal_group_release(struct wal_group *group);

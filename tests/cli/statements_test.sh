@@ -259,5 +259,21 @@ the_log_is_kept_as_long_as_the_database_was_told() {
   hint: tidal --help lists what it takes"
 }
 
+signals_take_no_more_memory_than_they_may() {
+    must sql "DEFINE SIGNAL view ON item WINDOWS 24h; PUT item 1 {}; PUT item 2 {};
+        SIGNAL view ON item 1; SIGNAL view ON item 1; SIGNAL view ON item 2" || return
+    run $db --signal-memory 1 --format csv -c "SHOW SIZE"
+    [ $code -eq 0 ] && has out 'signal,view,0,' && has out 'cold,view,2,' || return
+    run $db --signal-memory 1 --format csv -c "RETRIEVE items SCORE count(view) RETURNING id, score"
+    prints 'id,score
+1,2
+2,1' || return
+    run $db --signal-memory 1GiB --format csv -c "SHOW SIZE"
+    [ $code -eq 0 ] && has out 'signal,view,2,' && ! grep -q cold out || return
+    run $db --signal-memory lots -c ";"
+    fails 2 "tidal: '--signal-memory' takes a size, as 256MiB, not 'lots'
+  hint: tidal --help lists what it takes"
+}
+
 check_all "$0"
 finish

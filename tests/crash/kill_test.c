@@ -52,7 +52,10 @@ struct message {
 
 static struct database_options options_of(const char *path, int64_t *now_ms)
 {
+    /* In every other life the ledger keeps in memory only what a checkpoint has yet to write. */
+    size_t budget_bytes = *now_ms / WORKLOAD_LIFE_MS % 2 ? 1 : 0;
     return (struct database_options){.path = path,
+                                     .signal_memory_bytes = budget_bytes,
                                      .segment_bytes = WAL_SEGMENT_MINIMUM_BYTES,
                                      .dedupe_count = DEDUPE_EVENTS,
                                      .checkpoint_log_bytes = 24 << 10,

@@ -102,13 +102,19 @@ static bool send_all(struct database *database, struct simulated_clock *clock, s
     return true;
 }
 
-static bool begin(struct world *world)
+static bool begin_with(struct world *world, size_t signal_memory_bytes)
 {
     if (!world_init(world)) return false;
     world->options.dedupe_window_ms = 600000;
+    world->options.signal_memory_bytes = signal_memory_bytes;
     return world_open(world) == CODE_OK &&
            world_define_all(world, workload_definitions,
                             sizeof workload_definitions / sizeof *workload_definitions);
+}
+
+static bool begin(struct world *world)
+{
+    return begin_with(world, 0);
 }
 
 static bool send_some(struct world *world, size_t from, size_t to)
@@ -152,7 +158,7 @@ static void a_checkpoint_and_a_crash_anywhere_change_nothing(struct test *t)
         struct world world;
         size_t place = (size_t)choose(&choices, EVENTS - 1);
         size_t crash = place + (size_t)choose(&choices, EVENTS - place);
-        CHECK(begin(&world));
+        CHECK(begin_with(&world, i % 2 ? 1 : 0));
         CHECK(send_some(&world, 0, place));
         CHECK_EQ(database_checkpoint(world.database, &world.error), CODE_OK);
         CHECK(send_some(&world, place, crash));
@@ -164,6 +170,42 @@ static void a_checkpoint_and_a_crash_anywhere_change_nothing(struct test *t)
         CHECK(has_hash(world.database, EXPECTED_HASH));
         world_release(&world);
     }
+}
+
+/* Pairs that are cold, of all signals. */
+static size_t count_cold(struct world *world)
+{
+    struct view view;
+    size_t cold = 0;
+    if (database_read_begin(world->database, &view, &world->error) != CODE_OK) return 0;
+    for (size_t i = 0; i < view.schema->signal_count; i++)
+        cold += ledger_signal_size(view.ledger, (signal_id)i).cold;
+    database_read_end(world->database);
+    return cold;
+}
+
+static void a_ledger_with_no_memory_but_for_what_changes_gives_the_state(struct test *t)
+{
+    enum { EACH = 97 };
+    struct choices choices;
+    struct world world;
+    size_t cold = 0;
+    choices_from_seed(&choices, SEED + 4, NULL);
+    CHECK(begin_with(&world, 1));
+    for (size_t from = 0; from < EVENTS; from += EACH) {
+        CHECK(send_some(&world, from, from + EACH < EVENTS ? from + EACH : EVENTS));
+        CHECK_EQ(database_checkpoint(world.database, &world.error), CODE_OK);
+        cold += count_cold(&world);
+        if (from % (7 * EACH) != 0) continue;
+        CHECK_EQ(database_check(world.database, &world.error), CODE_OK);
+        CHECK_EQ(world_crash(&world, SIMULATED_POWER, 0, &choices), CODE_OK);
+        CHECK_EQ(world_open(&world), CODE_OK);
+    }
+    printf("%zu cold pairs at a checkpoint\n", cold * EACH / EVENTS);
+    CHECK(cold * EACH / EVENTS > 100);
+    CHECK(has_hash(world.database, EXPECTED_HASH));
+    world_release(&world);
+    choices_release(&choices);
 }
 
 /* The power goes at the n-th operation of the disk inside the write of event `i`.  Afterwards the
@@ -254,6 +296,7 @@ static void rocksdb_gives_the_state(struct test *t)
         CHECK_EQ(rocksdb_store_open(folder.path, &options, &world.memory, &rocksdb, &world.error),
                  CODE_OK);
         world.options.store = rocksdb;
+        world.options.signal_memory_bytes = i % 2 ? 1 : 0;
         CHECK_EQ(world_open(&world), CODE_OK);
         CHECK(send_some(&world, from, ends[i] - 200));
         CHECK_EQ(database_checkpoint(world.database, &world.error), CODE_OK);
@@ -344,7 +387,7 @@ static void two_lanes_by_one_thread_give_their_state(struct test *t)
     world_release(&world);
 }
 
-static void two_lanes_by_two_threads_give_the_same_state(struct test *t)
+static void run_two_threads(struct test *t, size_t signal_memory_bytes)
 {
     struct world world;
     struct lane lanes[LANES];
@@ -352,6 +395,7 @@ static void two_lanes_by_two_threads_give_the_same_state(struct test *t)
     CHECK_EQ(world_close(&world), CODE_OK);
     world.options.no_threads = false;
     world.options.checkpoint_log_bytes = 65536; /* the keeper checkpoints meanwhile */
+    world.options.signal_memory_bytes = signal_memory_bytes;
     CHECK_EQ(world_open(&world), CODE_OK);
     for (int i = 0; i < LANES; i++) {
         lanes[i].database = world.database;
@@ -371,13 +415,25 @@ static void two_lanes_by_two_threads_give_the_same_state(struct test *t)
     world_release(&world);
 }
 
+static void two_lanes_by_two_threads_give_the_same_state(struct test *t)
+{
+    run_two_threads(t, 0);
+}
+
+static void two_lanes_by_two_threads_on_a_budget_give_the_same_state(struct test *t)
+{
+    run_two_threads(t, 1);
+}
+
 int main(int argc, char **argv)
 {
     make_events();
     return RUN(argc, argv, CASE(the_state_is_the_one_that_every_build_gives),
                CASE(a_checkpoint_and_a_crash_anywhere_change_nothing),
+               CASE(a_ledger_with_no_memory_but_for_what_changes_gives_the_state),
                CASE(a_power_cut_inside_a_write_changes_nothing),
                CASE(the_log_alone_gives_the_state), CASE(rocksdb_gives_the_state),
                CASE(two_lanes_by_one_thread_give_their_state),
-               CASE(two_lanes_by_two_threads_give_the_same_state));
+               CASE(two_lanes_by_two_threads_give_the_same_state),
+               CASE(two_lanes_by_two_threads_on_a_budget_give_the_same_state));
 }

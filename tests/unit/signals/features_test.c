@@ -224,7 +224,7 @@ static void what_a_record_is_too_old_to_have_reads_as_nothing(struct test *t)
     CHECK_EQ(features_top(
                  world.ledger,
                  &(struct feature){.op = FEATURE_VELOCITY, .signal = SIGNAL_IMPRESSION, .slot = 0},
-                 START, &found, 1),
+                 START, &found, 1, NULL),
              0);
     count.slot = WINDOW_ALL;
     CHECK(world_read(&world, count, 0, START) == 1);
@@ -320,7 +320,7 @@ static void trending_is_what_a_sort_of_all_velocities_gives(struct test *t)
     for (size_t limit = 1; limit <= MANY; limit = limit == 1 ? LIMIT : limit + 275) {
         size_t count = features_top(
             world.ledger, &(struct feature){.op = FEATURE_VELOCITY, .signal = VIEW, .slot = 1},
-            now_ms, found, limit);
+            now_ms, found, limit, NULL);
         CHECK(count <= limit && count > 0);
         for (size_t i = 0; i < count; i++) {
             CHECK(found[i].value > 0);
@@ -344,11 +344,11 @@ static void trending_is_what_a_sort_of_all_velocities_gives(struct test *t)
     }
     CHECK_EQ(features_top(world.ledger,
                           &(struct feature){.op = FEATURE_VELOCITY, .signal = VIEW, .slot = 1},
-                          now_ms, found, 0),
+                          now_ms, found, 0, NULL),
              0);
     CHECK_EQ(features_top(world.ledger,
                           &(struct feature){.op = FEATURE_VELOCITY, .signal = VIEW, .slot = 1},
-                          now_ms + 60 * DAY, found, LIMIT),
+                          now_ms + 60 * DAY, found, LIMIT, NULL),
              0);
     choices_release(&choices);
     world_release(&world);
@@ -366,7 +366,7 @@ static void a_burst_trends_above_what_is_merely_popular(struct test *t)
     struct ranked found[2];
     CHECK(features_top(world.ledger,
                        &(struct feature){.op = FEATURE_VELOCITY, .signal = VIEW, .slot = 1}, now_ms,
-                       found, 2) >= 1);
+                       found, 2, NULL) >= 1);
     CHECK_EQ(found[0].entity, 1);
     world_release(&world);
 }

@@ -150,7 +150,7 @@ static void features_of_many_are_those_of_each(struct test *t)
         {.op = FEATURE_MEAN, .signal = VIEW, .slot = WINDOW_ALL}};
     for (size_t i = 0; i < sizeof features / sizeof *features; i++) {
         features_read(world.ledger, &features[i], now_ms, ordinals, 1000,
-                      (struct feature_column){values, missing});
+                      (struct feature_column){values, missing, NULL});
         for (size_t j = 0; j < 1000; j++) {
             double alone = world_read(&world, features[i], ordinals[j], now_ms);
             CHECK_EQ(isnan(alone), missing[j]);

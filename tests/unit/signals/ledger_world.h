@@ -4,6 +4,7 @@
 #define TIDAL_TESTS_LEDGER_WORLD_H
 
 #include "schema/schema.h"
+#include "signals/cold.h"
 #include "signals/features.h"
 #include "signals/ledger.h"
 #include "unit/signals/fold_rows.h"
@@ -28,6 +29,7 @@ struct world {
     struct ledger *ledger;
     struct error error;
     int64_t watermark_ms;
+    struct cold_reader *ahead; /* NULL: nothing is read ahead */
 };
 
 static inline entity_id world_id(ordinal entity)
@@ -116,6 +118,8 @@ static inline enum code world_apply(struct world *world, struct resolved_change 
 {
     resolved->schema = &world->schema;
     resolved->watermark_ms = world->watermark_ms;
+    enum code code = ledger_warm(world->ledger, resolved, world->ahead, &world->error);
+    if (code != CODE_OK) return code;
     return world->fold.ops->apply(world->fold.state, resolved, &world->error);
 }
 
@@ -178,7 +182,7 @@ static inline double world_read(const struct world *world, struct feature featur
     double value;
     bool missing;
     features_read(world->ledger, &feature, now_ms, &entity, 1,
-                  (struct feature_column){&value, &missing});
+                  (struct feature_column){&value, &missing, NULL});
     return missing ? (double)NAN : value;
 }
 

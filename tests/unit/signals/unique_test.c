@@ -115,7 +115,7 @@ static double users_of(const struct crowd *crowd, ordinal item, int64_t window_m
     double value;
     bool missing;
     struct unique_window window = {VIEW, window_ms, now_ms};
-    unique_read(crowd->unique, &window, &item, 1, (struct feature_column){&value, &missing});
+    unique_read(crowd->unique, &window, &item, 1, (struct feature_column){&value, &missing, NULL});
     return missing ? -1 : value;
 }
 
