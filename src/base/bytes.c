@@ -67,6 +67,14 @@ fail:
     return NULL;
 }
 
+/* The same without asking for memory; NULL if that takes more.  The caller adds to `bytes`. */
+static uint8_t *at_hand(const struct buffer *buffer, size_t bytes)
+{
+    size_t end = buffer->bytes + bytes;
+    bool fits = !buffer->failed && end <= buffer->capacity && end <= buffer->maximum_bytes;
+    return fits ? buffer->data + buffer->bytes : NULL;
+}
+
 void buffer_append(struct buffer *buffer, const void *data, size_t bytes)
 {
     if (bytes == 0) return;
@@ -76,7 +84,13 @@ void buffer_append(struct buffer *buffer, const void *data, size_t bytes)
 
 void buffer_put_u8(struct buffer *buffer, uint8_t value)
 {
-    buffer_append(buffer, &value, 1);
+    uint8_t *at = at_hand(buffer, 1);
+    if (at) {
+        *at = value;
+        buffer->bytes++;
+    } else {
+        buffer_append(buffer, &value, 1);
+    }
 }
 
 void buffer_put_u16(struct buffer *buffer, uint16_t value)
@@ -124,12 +138,21 @@ static void put_leb128(struct buffer *buffer, unsigned __int128 value)
 
 void buffer_put_varint(struct buffer *buffer, uint64_t value)
 {
-    put_leb128(buffer, value);
+    enum { MOST_BYTES = 10 };
+    uint8_t *at = at_hand(buffer, MOST_BYTES), *start = at;
+    if (!at) {
+        put_leb128(buffer, value);
+        return;
+    }
+    for (; value >= 0x80; value >>= 7)
+        *at++ = (uint8_t)(value | 0x80);
+    *at++ = (uint8_t)value;
+    buffer->bytes += (size_t)(at - start);
 }
 
 void buffer_put_signed(struct buffer *buffer, int64_t value)
 {
-    put_leb128(buffer, ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0));
+    buffer_put_varint(buffer, ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0));
 }
 
 void buffer_put_signed128(struct buffer *buffer, __int128 value)
@@ -200,8 +223,9 @@ struct slice cursor_bytes(struct cursor *cursor, size_t bytes)
 
 uint8_t cursor_u8(struct cursor *cursor)
 {
-    struct slice taken = cursor_bytes(cursor, 1);
-    return taken.data ? taken.data[0] : 0;
+    if (!cursor->failed && cursor->at < cursor->end) return *cursor->at++;
+    cursor->failed = true;
+    return 0;
 }
 
 uint16_t cursor_u16(struct cursor *cursor)
@@ -236,13 +260,14 @@ double cursor_double(struct cursor *cursor)
     return value;
 }
 
-/* Up to `bits` bits; the shortest form only: no zero byte at the end, no bit beyond the width. */
-static unsigned __int128 get_leb128(struct cursor *cursor, unsigned bits)
+/* Up to 128 bits; the shortest form only: no zero byte at the end, no bit beyond the width. */
+static unsigned __int128 get_leb128(struct cursor *cursor)
 {
+    enum { BITS = 128 };
     unsigned __int128 value = 0;
-    for (unsigned shift = 0; shift < bits; shift += 7) {
+    for (unsigned shift = 0; shift < BITS; shift += 7) {
         uint8_t byte = cursor_u8(cursor);
-        unsigned left = bits - shift;
+        unsigned left = BITS - shift;
         if (cursor->failed || (left < 7 && ((byte & 0x7f) >> left) != 0) ||
             (shift > 0 && byte == 0))
             break;
@@ -253,9 +278,19 @@ static unsigned __int128 get_leb128(struct cursor *cursor, unsigned bits)
     return 0;
 }
 
+/* The same of 64 bits: most numbers are small, and there are many. */
 uint64_t cursor_varint(struct cursor *cursor)
 {
-    return (uint64_t)get_leb128(cursor, 64);
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64 && !cursor->failed && cursor->at < cursor->end;
+         shift += 7) {
+        uint8_t byte = *cursor->at++;
+        if ((shift == 63 && (byte & 0x7f) > 1) || (shift > 0 && byte == 0)) break;
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80) return value;
+    }
+    cursor->failed = true;
+    return 0;
 }
 
 int64_t cursor_signed(struct cursor *cursor)
@@ -266,7 +301,7 @@ int64_t cursor_signed(struct cursor *cursor)
 
 __int128 cursor_signed128(struct cursor *cursor)
 {
-    unsigned __int128 value = get_leb128(cursor, 128);
+    unsigned __int128 value = get_leb128(cursor);
     return (__int128)((value >> 1) ^ (value & 1 ? ~(unsigned __int128)0 : 0));
 }
 
