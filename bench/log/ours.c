@@ -3,6 +3,7 @@
 
 #include "os/clock.h"
 #include "os/disk.h"
+#include "os/pages.h"
 #include "wal/wal.h"
 
 #include <pthread.h>
@@ -78,6 +79,7 @@ static void *ours_open(const char *directory, const struct log_load *load)
     struct wal_recovery report;
     must_hold(log != NULL, "memory");
     memory_init(&log->memory, 0);
+    log->memory.ask_pages = pages_ask_large; /* as the engine has it */
     must_wal(disk_open_posix(directory, false, &log->memory, &log->disk, &error), "disk", &error);
     struct wal_options options = {.disk = log->disk,
                                   .directory = "wal",

@@ -55,7 +55,7 @@ static bool grow(struct id_map *map)
     size_t capacity = map->capacity > 0 ? map->capacity * 2 : CAPACITY_MINIMUM, bytes;
     if (!size_multiply(capacity, sizeof *map->slots, &bytes)) return false;
     struct id_map grown = {.memory = map->memory, .capacity = capacity, .count = map->count};
-    grown.slots = memory_allocate(map->memory, bytes);
+    grown.slots = memory_allocate_table(map->memory, bytes);
     grown.occupied = memory_allocate_zeroed(map->memory, word_count(capacity) * sizeof(uint64_t));
     if (!grown.slots || !grown.occupied) {
         id_map_release(&grown);

@@ -78,6 +78,12 @@ void *memory_allocate_pages(struct memory *memory, size_t bytes)
     return block;
 }
 
+void *memory_allocate_table(struct memory *memory, size_t bytes)
+{
+    return bytes % MEMORY_PAGE_BYTES == 0 ? memory_allocate_pages(memory, bytes)
+                                          : memory_allocate(memory, bytes);
+}
+
 void *memory_resize(struct memory *memory, void *block, size_t old_bytes, size_t new_bytes)
 {
     assert(new_bytes > 0);

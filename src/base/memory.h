@@ -35,6 +35,8 @@ MUST_USE void *memory_resize(struct memory *memory, void *block, size_t old_byte
  * multiple, and asked for in pages of that size.  Given back by memory_free. */
 enum { MEMORY_PAGE_BYTES = 2 << 20 };
 MUST_USE void *memory_allocate_pages(struct memory *memory, size_t bytes);
+/* For a table of any size, such memory where its size is a multiple, or else as memory_allocate. */
+MUST_USE void *memory_allocate_table(struct memory *memory, size_t bytes);
 /* `block` may be NULL. */
 void memory_free(struct memory *memory, void *block, size_t bytes);
 

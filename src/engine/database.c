@@ -173,6 +173,7 @@ static void init(struct database *database, const struct database_options *optio
     memory_init(&database->state_memory, 0);
     database->state_memory.ask_pages = pages_ask_large;
     memory_init(&database->request_memory, options->memory_limit_bytes);
+    database->request_memory.ask_pages = pages_ask_large;
     database->memory_limit_bytes = options->memory_limit_bytes;
     /* Who writes may remove the files that one who reads would ask later. */
     if (!options->read_only) database->signal_memory_bytes = options->signal_memory_bytes;

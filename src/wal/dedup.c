@@ -74,7 +74,7 @@ static bool generation_reserve(struct dedup *dedup, struct dedup_generation *gen
     if (!size_multiply(capacity, sizeof(struct dedup_slot), &bytes)) return false;
     struct dedup_generation grown = *generation;
     grown.capacity = capacity;
-    grown.slots = memory_allocate(dedup->memory, bytes);
+    grown.slots = memory_allocate_table(dedup->memory, bytes);
     grown.tags = memory_allocate_zeroed(dedup->memory, capacity);
     if (!grown.slots || !grown.tags) {
         memory_free(dedup->memory, grown.slots, bytes);
