@@ -239,7 +239,7 @@ static enum code check_subject_after(const struct database *database, const stru
 enum code check_change(const struct database *database, const struct change *change, int64_t now_ms,
                        struct error *error)
 {
-    enum code code;
+    enum code code = CODE_OK;
     if (change->kind == CHANGE_TRANSACTION) {
         const struct change *changes = change->transaction.changes;
         for (size_t i = 0; i < change->transaction.count; i++) {
