@@ -52,21 +52,41 @@ size_t compact_run_count(const struct compact *compact);
 unsigned compact_flags_for(const struct layout *layout, const struct contribution *event);
 /* An empty one, of no newest event. */
 void compact_init(struct compact *compact, const struct layout *layout, unsigned flags);
-/* Counts an event; `bytes` is what the block has.  `decays` false: in totals and windows only. */
+
+/* An event as the compact records of a layout take it in: what does not depend on the record. */
+struct compact_event {
+    struct contribution what;
+    bool decays;      /* false: it counts in totals and windows only */
+    bool is_within;   /* its time has few enough bits; else there is nothing below */
+    int64_t number;   /* of its bucket in the finest ring */
+    int64_t quiet_ms; /* nothing in a record is too old for it whose newest event is this old */
+    struct decay_parts parts;
+};
+/* `what` and `decays` are set; `layouts` each event's.  At most DECAY_ASKED_MAXIMUM. */
+void compact_events_init(struct compact_event *events, const struct layout *const *layouts,
+                         size_t count);
+/* Counts an event; `bytes` is what the block has. */
 enum compact_outcome compact_add(struct compact *compact, const struct layout *layout, size_t bytes,
-                                 const struct contribution *event, bool decays);
-/* Asks for what an event may touch of one that is longer than a line of the cache: where the middle
- * and the finest ring begin, of which the oldest runs may go, and the end, where the newest lie. */
+                                 const struct compact_event *event);
+/* Does the event leave all that is there where it is? */
+static ALWAYS_INLINE bool compact_is_quiet(const struct compact *compact,
+                                           const struct compact_event *event)
+{
+    return event->is_within && event->what.time_ms - compact_newest_ms(compact) <= event->quiet_ms;
+}
+
+/* Asks for what may be read or moved of one that is longer than a line of the cache: where each
+ * ring's runs end. */
 static ALWAYS_INLINE void compact_prefetch(const struct compact *compact,
                                            const struct layout *layout)
 {
-    uint32_t counts = compact->run_counts[0], coarsest = counts >> 20;
-    uint32_t coarser = coarsest + (counts >> 10 & 1023), all = coarser + (counts & 1023);
+    uint32_t counts = compact->run_counts[0], fine = counts & 1023;
+    uint32_t finer = fine + (counts >> 10 & 1023), all = finer + (counts >> 20);
     unsigned flags = compact_flags(compact);
     size_t step = flags & COMPACT_EXTREMES ? 28 : flags & COMPACT_VALUED ? 12 : 4;
     const char *runs = (const char *)compact + sizeof *compact + layout->decay_count * 8;
-    __builtin_prefetch(runs + coarsest * step, 1);
-    __builtin_prefetch(runs + coarser * step, 1);
+    __builtin_prefetch(runs + fine * step, 1);
+    __builtin_prefetch(runs + finer * step, 1);
     __builtin_prefetch(runs + all * step, 1);
 }
 

@@ -1,7 +1,9 @@
 /* The sums of decay.c in 64 bits, for all half-lives at once.
  *
- * An event is newer than a sum's newest by some whole number of epochs, mostly none; which is seen
- * by its place within its own epoch, so that the other time is divided only if they differ.
+ * What an event says of itself does not need the sums, so it is worked out apart: for a batch of
+ * events, before their records are there.  Then only the epoch of the newest event is divided for,
+ * and either the sum or the event is moved on, by as many epochs as they differ.  Both are moved,
+ * one of them by none: a jump would be foreseen half of the time.
  *
  * With AVX2 four half-lives go side by side.  Every operation on doubles is the portable one's, in
  * its order, and correctly rounded in both, so the bits are the same.  Times and half-lives below
@@ -18,16 +20,48 @@
 #define HAS_AVX2_FORM 0
 #endif
 
+_Static_assert(LIMIT_HALF_LIVES == 8, "two fours");
+
 void decay_lanes_init(struct decay_lanes *lanes, const struct decay *decays, uint32_t count)
 {
     assert(count <= LIMIT_HALF_LIVES);
-    *lanes = (struct decay_lanes){.count = count};
+    *lanes = (struct decay_lanes){.count = count, .largest = INT64_C(1) << 40};
     for (uint32_t i = 0; i < LIMIT_HALF_LIVES; i++) {
         lanes->decays[i] = i < count ? decays[i] : decay_with_spare_bits(INT64_C(1) << 50, 0);
         lanes->length_ms[i] = (double)lanes->decays[i].half_life_ms;
         lanes->inverse[i] = lanes->decays[i].inverse;
         lanes->spare_bits[i] = lanes->decays[i].spare_bits;
+        int64_t fits = DECAY_SMALL_BOUND >> lanes->spare_bits[i] >> 1; /* 2^fraction is below 2 */
+        if (fits / DECAY_UNIT - 1 < lanes->largest) lanes->largest = fits / DECAY_UNIT - 1;
     }
+}
+
+static void init_one(const struct decay_asked *asked)
+{
+    const struct decay_lanes *lanes = asked->lanes;
+    struct decay_parts *parts = asked->parts;
+    struct contribution event = {asked->time_ms, asked->value, 1};
+    parts->fits = true;
+    for (uint32_t i = 0; i < lanes->count; i++) {
+        struct decay_event of;
+        int spare_bits = lanes->decays[i].spare_bits;
+        decay_event_init(&of, &lanes->decays[i], &event, true);
+        bool fits = of.mantissa < DECAY_SMALL_BOUND >> spare_bits;
+        parts->epoch[i] = (double)of.epoch;
+        parts->amount[i] = fits ? of.mantissa << spare_bits : 0;
+        parts->fits &= fits;
+    }
+    for (uint32_t i = lanes->count; i < LIMIT_HALF_LIVES; i++) { /* taken along by the other form */
+        parts->epoch[i] = 0;
+        parts->amount[i] = 0;
+    }
+}
+
+void decay_parts_init_portable(const struct decay_asked *asked, size_t count)
+{
+    assert(count <= DECAY_ASKED_MAXIMUM);
+    for (size_t i = 0; i < count; i++)
+        init_one(&asked[i]);
 }
 
 static int64_t shift_down(int64_t sum, int64_t epochs)
@@ -35,31 +69,21 @@ static int64_t shift_down(int64_t sum, int64_t epochs)
     return sum >> (epochs < 63 ? epochs : 63);
 }
 
-/* One sum; *counted is with the event. */
-static bool count_one(const struct decay *decay, int64_t *sum, int64_t newest_ms,
-                      const struct contribution *event, bool adds, int64_t *counted)
-{
-    struct decay_event of;
-    decay_event_init(&of, decay, event, adds);
-    int64_t apart_ms = event->time_ms - newest_ms, contribution;
-    if (apart_ms > of.left_ms) *sum = shift_down(*sum, of.epoch - decay_epoch(decay, newest_ms));
-    if (of.mantissa >= DECAY_SMALL_BOUND >> decay->spare_bits) return false;
-    contribution = of.mantissa << decay->spare_bits;
-    if (-apart_ms >= decay->half_life_ms - of.left_ms)
-        contribution = shift_down(contribution, decay_epoch(decay, newest_ms) - of.epoch);
-    bool negative = (event->value < 0) != (event->sign < 0);
-    *counted = *sum + (negative ? -contribution : contribution);
-    return *counted<DECAY_SMALL_BOUND && * counted> - DECAY_SMALL_BOUND;
-}
-
 bool decay_count_small_portable(const struct decay_lanes *lanes, int64_t *sums, int64_t newest_ms,
-                                const struct contribution *event, bool adds)
+                                const struct decay_parts *event, int direction)
 {
     int64_t counted[LIMIT_HALF_LIVES];
-    bool fits = true;
-    for (uint32_t i = 0; i < lanes->count; i++)
-        fits &= count_one(&lanes->decays[i], &sums[i], newest_ms, event, adds, &counted[i]);
-    if (adds && fits) memcpy(sums, counted, lanes->count * sizeof *sums);
+    bool fits = direction == 0 || event->fits;
+    for (uint32_t i = 0; i < lanes->count; i++) {
+        int64_t newer = (int64_t)event->epoch[i] - decay_epoch(&lanes->decays[i], newest_ms);
+        int64_t amount = event->amount[i];
+        if (newer > 0) sums[i] = shift_down(sums[i], newer);
+        if (newer < 0) amount = shift_down(amount, -newer);
+        if (!fits) continue; /* the others still move on */
+        counted[i] = sums[i] + direction * amount;
+        if (counted[i] >= DECAY_SMALL_BOUND || counted[i] <= -DECAY_SMALL_BOUND) fits = false;
+    }
+    if (fits) memcpy(sums, counted, lanes->count * sizeof *sums);
     return fits;
 }
 
@@ -95,8 +119,12 @@ AVX2 static inline __m256i to_integers(__m256d whole)
                             _mm256_castpd_si256(place));
 }
 
-/* power_of_two of decay.c. */
-AVX2 static inline __m256d power_of_two_four(__m256d fraction)
+/* The two steps of power_of_two of decay.c. */
+struct powers {
+    __m256d base, series;
+};
+
+AVX2 static inline struct powers powers_of_two(__m256d fraction)
 {
     __m128i nearest = _mm256_cvttpd_epi32(
         _mm256_add_pd(_mm256_mul_pd(fraction, _mm256_set1_pd(256.0)), _mm256_set1_pd(0.5)));
@@ -109,7 +137,7 @@ AVX2 static inline __m256d power_of_two_four(__m256d fraction)
     series = _mm256_add_pd(_mm256_set1_pd(0.5), _mm256_mul_pd(x, series));
     series = _mm256_add_pd(_mm256_set1_pd(1.0), _mm256_mul_pd(x, series));
     __m256d base = _mm256_i32gather_pd(decay_exp2_table, nearest, 8);
-    return _mm256_add_pd(base, _mm256_mul_pd(base, _mm256_mul_pd(x, series)));
+    return (struct powers){base, _mm256_mul_pd(x, series)};
 }
 
 /* floor(sum / 2^epochs): a shift of 64 and more gives nothing, and so does one by no more. */
@@ -120,77 +148,137 @@ AVX2 static inline __m256i shift_down_four(__m256i sum, __m256i epochs)
     return _mm256_xor_si256(magnitude, sign);
 }
 
+/* Four half-lives of the events asked for, from the step that is done to the one that is not. */
+struct under_way {
+    __m256d of[DECAY_ASKED_MAXIMUM];
+};
+
+AVX2 static void divide_all(const struct decay_asked *asked, size_t count, uint32_t first,
+                            struct under_way *fractions)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct decay_lanes *lanes = asked[i].lanes;
+        __m256d length = _mm256_loadu_pd(lanes->length_ms + first);
+        struct quotients at =
+            divide_four(asked[i].time_ms, length, _mm256_loadu_pd(lanes->inverse + first));
+        _mm256_storeu_pd(asked[i].parts->epoch + first, at.epoch);
+        fractions->of[i] = _mm256_div_pd(at.left, length);
+    }
+}
+
+AVX2 static void raise_all(size_t count, struct under_way *fractions, struct under_way *bases)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct powers powers = powers_of_two(fractions->of[i]);
+        bases->of[i] = powers.base;
+        fractions->of[i] = powers.series;
+    }
+}
+
+AVX2 static void weigh_all(const struct decay_asked *asked, size_t count, uint32_t first,
+                           const struct under_way *series, const struct under_way *bases)
+{
+    for (size_t i = 0; i < count; i++) {
+        int64_t magnitude = asked[i].value < 0 ? -asked[i].value : asked[i].value;
+        __m256d power = _mm256_add_pd(bases->of[i], _mm256_mul_pd(bases->of[i], series->of[i]));
+        __m256d unit = _mm256_mul_pd(power, _mm256_set1_pd(DECAY_UNIT));
+        __m256d product = _mm256_mul_pd(_mm256_set1_pd((double)magnitude), unit);
+        __m256d rounded = _mm256_floor_pd(_mm256_add_pd(product, _mm256_set1_pd(0.5)));
+        __m256i spare = _mm256_loadu_si256((const __m256i *)(asked[i].lanes->spare_bits + first));
+        _mm256_storeu_si256((__m256i *)(asked[i].parts->amount + first),
+                            _mm256_sllv_epi64(to_integers(rounded), spare));
+    }
+}
+
+/* One after the other, each would wait for itself. */
+AVX2 void decay_parts_init_avx2(const struct decay_asked *asked, size_t count)
+{
+    struct under_way fractions, bases;
+    uint32_t half_lives = 0;
+    assert(count <= DECAY_ASKED_MAXIMUM);
+    for (size_t i = 0; i < count; i++)
+        if (asked[i].lanes->count > half_lives) half_lives = asked[i].lanes->count;
+    for (uint32_t first = 0; first < half_lives; first += 4) {
+        divide_all(asked, count, first, &fractions);
+        raise_all(count, &fractions, &bases);
+        weigh_all(asked, count, first, &fractions, &bases);
+    }
+    for (size_t i = 0; i < count; i++) {
+        int64_t largest = asked[i].lanes->largest;
+        asked[i].parts->fits = true;
+        if (asked[i].value > largest || asked[i].value < -largest) init_one(&asked[i]);
+    }
+}
+
+/* So many of up to four sums; nothing beyond them is touched, and each is read as it is written:
+ * a masked store is slow, and what it wrote is slow to read. */
+AVX2 static inline __m256i load_sums(const int64_t *sums, uint32_t count)
+{
+    const __m128i *at = (const __m128i *)sums;
+    __m128i low = count == 1 ? _mm_loadl_epi64(at) : _mm_loadu_si128(at);
+    if (count <= 2) return _mm256_zextsi128_si256(low);
+    __m128i high = count == 3 ? _mm_loadl_epi64(at + 1) : _mm_loadu_si128(at + 1);
+    return _mm256_set_m128i(high, low);
+}
+
+AVX2 static inline void store_sums(int64_t *sums, uint32_t count, __m256i four)
+{
+    __m128i *at = (__m128i *)sums;
+    __m128i low = _mm256_castsi256_si128(four), high = _mm256_extracti128_si256(four, 1);
+    if (count == 1)
+        _mm_storel_epi64(at, low);
+    else
+        _mm_storeu_si128(at, low);
+    if (count == 3)
+        _mm_storel_epi64(at + 1, high);
+    else if (count > 3)
+        _mm_storeu_si128(at + 1, high);
+}
+
 /* Four sums, brought to the newest time, and with the event. */
 struct four_sums {
     __m256i moved, counted;
+    bool fit; /* those with the event do */
 };
 
-/* sums->moved: in, as they were. */
-AVX2 static inline bool count_four(const struct decay_lanes *lanes, uint32_t first,
-                                   int64_t newest_ms, const struct contribution *event, bool adds,
-                                   struct four_sums *sums)
+/* Amounts that fit and sums are within the bound, so what they make together is within twice the
+ * bound, and beyond it if the bound less 1 more makes it negative. */
+AVX2 static ALWAYS_INLINE struct four_sums
+count_four(const struct decay_lanes *lanes, uint32_t first, __m256i sums, int64_t newest_ms,
+           const struct decay_parts *event, int direction)
 {
-    __m256d length = _mm256_loadu_pd(lanes->length_ms + first);
-    __m256d inverse = _mm256_loadu_pd(lanes->inverse + first);
-    struct quotients at = divide_four(event->time_ms, length, inverse);
-    int64_t apart_ms = event->time_ms - newest_ms;
-    __m256i later = _mm256_setzero_si256(); /* by how many epochs the newest is, if it is */
-    if (apart_ms > 0) {
-        __m256d moved = _mm256_cmp_pd(_mm256_set1_pd((double)apart_ms), at.left, _CMP_GT_OQ);
-        if (_mm256_movemask_pd(moved)) {
-            struct quotients old = divide_four(newest_ms, length, inverse);
-            sums->moved =
-                shift_down_four(sums->moved, to_integers(_mm256_sub_pd(at.epoch, old.epoch)));
-        }
-    } else {
-        __m256d behind = _mm256_cmp_pd(_mm256_set1_pd((double)-apart_ms),
-                                       _mm256_sub_pd(length, at.left), _CMP_GE_OQ);
-        if (_mm256_movemask_pd(behind)) {
-            struct quotients newest = divide_four(newest_ms, length, inverse);
-            later = to_integers(_mm256_sub_pd(newest.epoch, at.epoch));
-        }
-    }
-    if (!adds) return true;
-    int64_t magnitude = event->value < 0 ? -event->value : event->value;
-    __m256d unit = _mm256_mul_pd(power_of_two_four(_mm256_div_pd(at.left, length)),
-                                 _mm256_set1_pd(DECAY_UNIT));
-    __m256d product = _mm256_mul_pd(_mm256_set1_pd((double)magnitude), unit);
-    __m256i mantissa = to_integers(_mm256_floor_pd(_mm256_add_pd(product, _mm256_set1_pd(0.5))));
-    __m256i spare = _mm256_loadu_si256((const __m256i *)(lanes->spare_bits + first));
-    const __m256i bound = _mm256_set1_epi64x(DECAY_SMALL_BOUND);
-    __m256i fits = _mm256_cmpgt_epi64(_mm256_srlv_epi64(bound, spare), mantissa);
-    __m256i contribution = _mm256_srlv_epi64(_mm256_sllv_epi64(mantissa, spare), later);
-    bool negative = (event->value < 0) != (event->sign < 0);
-    sums->counted = negative ? _mm256_sub_epi64(sums->moved, contribution)
-                             : _mm256_add_epi64(sums->moved, contribution);
-    fits = _mm256_and_si256(fits, _mm256_cmpgt_epi64(bound, sums->counted));
-    fits = _mm256_and_si256(
-        fits, _mm256_cmpgt_epi64(sums->counted, _mm256_sub_epi64(_mm256_setzero_si256(), bound)));
-    return _mm256_movemask_epi8(fits) == -1;
-}
-
-AVX2 static inline __m256i mask_of(uint32_t lanes)
-{
-    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(lanes), _mm256_setr_epi64x(0, 1, 2, 3));
+    const __m256d zero = _mm256_setzero_pd();
+    struct four_sums four;
+    struct quotients newest = divide_four(newest_ms, _mm256_loadu_pd(lanes->length_ms + first),
+                                          _mm256_loadu_pd(lanes->inverse + first));
+    __m256d event_epoch = _mm256_loadu_pd(event->epoch + first);
+    __m256d newer = _mm256_max_pd(_mm256_sub_pd(event_epoch, newest.epoch), zero);
+    __m256d older = _mm256_max_pd(_mm256_sub_pd(newest.epoch, event_epoch), zero);
+    __m256i amount = _mm256_loadu_si256((const __m256i *)(event->amount + first));
+    __m256i flip = _mm256_set1_epi64x(direction >> 1); /* all ones for -1 */
+    amount = _mm256_srlv_epi64(amount, to_integers(older));
+    amount = _mm256_sub_epi64(_mm256_xor_si256(amount, flip), flip);
+    four.moved = shift_down_four(sums, to_integers(newer));
+    four.counted = _mm256_add_epi64(four.moved, amount);
+    __m256i above = _mm256_add_epi64(four.counted, _mm256_set1_epi64x(DECAY_SMALL_BOUND - 1));
+    four.fit = _mm256_movemask_pd(_mm256_castsi256_pd(above)) == 0;
+    return four;
 }
 
 AVX2 bool decay_count_small_avx2(const struct decay_lanes *lanes, int64_t *sums, int64_t newest_ms,
-                                 const struct contribution *event, bool adds)
+                                 const struct decay_parts *event, int direction)
 {
-    enum { GROUPS = LIMIT_HALF_LIVES / 4 };
-    const int64_t largest = INT64_C(1) << 40; /* of which a mantissa is below 2^51 */
-    struct four_sums four[GROUPS] = {0};
-    bool fits = true;
-    if (event->value > largest || event->value < -largest)
-        return decay_count_small_portable(lanes, sums, newest_ms, event, adds);
-    for (uint32_t i = 0; i * 4 < lanes->count; i++) {
-        __m256i mask = mask_of(lanes->count - i * 4);
-        four[i].moved = _mm256_maskload_epi64((const long long *)sums + i * 4, mask);
-        fits &= count_four(lanes, i * 4, newest_ms, event, adds, &four[i]);
-    }
-    for (uint32_t i = 0; i * 4 < lanes->count; i++)
-        _mm256_maskstore_epi64((long long *)sums + i * 4, mask_of(lanes->count - i * 4),
-                               adds && fits ? four[i].counted : four[i].moved);
+    uint32_t count = lanes->count, rest = count > 4 ? count - 4 : 0;
+    if (count == 0) return event->fits || direction == 0;
+    struct four_sums some =
+        count_four(lanes, 0, load_sums(sums, count), newest_ms, event, direction);
+    struct four_sums others = some;
+    if (rest > 0)
+        others = count_four(lanes, 4, load_sums(sums + 4, rest), newest_ms, event, direction);
+    bool fits = direction == 0 || (event->fits && some.fit && others.fit);
+    bool counts = fits && direction != 0;
+    store_sums(sums, count, counts ? some.counted : some.moved);
+    if (rest > 0) store_sums(sums + 4, rest, counts ? others.counted : others.moved);
     return fits;
 }
 
@@ -201,10 +289,15 @@ bool decay_has_avx2(void)
 
 #else
 
-bool decay_count_small_avx2(const struct decay_lanes *lanes, int64_t *sums, int64_t newest_ms,
-                            const struct contribution *event, bool adds)
+void decay_parts_init_avx2(const struct decay_asked *asked, size_t count)
 {
-    return decay_count_small_portable(lanes, sums, newest_ms, event, adds);
+    decay_parts_init_portable(asked, count);
+}
+
+bool decay_count_small_avx2(const struct decay_lanes *lanes, int64_t *sums, int64_t newest_ms,
+                            const struct decay_parts *event, int direction)
+{
+    return decay_count_small_portable(lanes, sums, newest_ms, event, direction);
 }
 
 bool decay_has_avx2(void)
@@ -214,9 +307,17 @@ bool decay_has_avx2(void)
 
 #endif
 
-bool decay_count_small(const struct decay_lanes *lanes, int64_t *sums, int64_t newest_ms,
-                       const struct contribution *event, bool adds)
+void decay_parts_init(const struct decay_asked *asked, size_t count)
 {
-    return decay_has_avx2() ? decay_count_small_avx2(lanes, sums, newest_ms, event, adds)
-                            : decay_count_small_portable(lanes, sums, newest_ms, event, adds);
+    if (decay_has_avx2())
+        decay_parts_init_avx2(asked, count);
+    else
+        decay_parts_init_portable(asked, count);
+}
+
+bool decay_count_small(const struct decay_lanes *lanes, int64_t *sums, int64_t newest_ms,
+                       const struct decay_parts *event, int direction)
+{
+    return decay_has_avx2() ? decay_count_small_avx2(lanes, sums, newest_ms, event, direction)
+                            : decay_count_small_portable(lanes, sums, newest_ms, event, direction);
 }

@@ -327,14 +327,12 @@ static ALWAYS_INLINE struct found find(struct ledger *ledger, const struct resol
 /* Counts an event in what there is. */
 static ALWAYS_INLINE bool add_event(struct ledger *ledger, struct found *found,
                                     const struct resolved_change *change,
-                                    const struct contribution *event)
+                                    const struct compact_event *event)
 {
     struct signal_table *table = found->table;
-    bool decays = !change->late || table->layout.is_state;
     while (pool_class_of(found->handle) != 0) {
-        enum compact_outcome outcome =
-            compact_add(found->block, &table->layout,
-                        pool_block_bytes(pool_class_of(found->handle)), event, decays);
+        enum compact_outcome outcome = compact_add(
+            found->block, &table->layout, pool_block_bytes(pool_class_of(found->handle)), event);
         if (outcome == COMPACT_DONE) return true;
         if (!change_form(ledger, change->change->signal.signal, change->subject, outcome))
             return false;
@@ -343,7 +341,7 @@ static ALWAYS_INLINE bool add_event(struct ledger *ledger, struct found *found,
     assert(found->block);
     struct record *record = *(struct record **)found->block;
     ledger->record_bytes -= record_bytes(record);
-    bool added = record_add(record, &table->layout, ledger->memory, event, decays);
+    bool added = record_add(record, &table->layout, ledger->memory, &event->what, event->decays);
     ledger->record_bytes += record_bytes(record);
     return added;
 }
@@ -351,30 +349,53 @@ static ALWAYS_INLINE bool add_event(struct ledger *ledger, struct found *found,
 /* `found`: what there is of the pair now, and then. */
 static ALWAYS_INLINE bool count_event(struct ledger *ledger, struct found *found,
                                       const struct resolved_change *change,
-                                      const struct contribution *event)
+                                      const struct compact_event *event)
 {
     struct signal_table *table = found->table;
     if (found->handle == 0) {
-        if (event->sign < 0) return true; /* what it took back went with the entity */
-        if (!put_empty(ledger, table, change->subject, event)) return false;
+        if (event->what.sign < 0) return true; /* what it took back went with the entity */
+        if (!put_empty(ledger, table, change->subject, &event->what)) return false;
         *found = find(ledger, change);
     }
     struct held held = held_of(found->handle, found->block);
     if (!mark_dirty(ledger, change->change->signal.signal, change->subject, held)) return false;
     if (!add_event(ledger, found, change, event)) return false;
-    table->count += event->sign;
-    table->sum += event->sign * (__int128)event->value;
+    table->count += event->what.sign;
+    table->sum += event->what.sign * (__int128)event->what.value;
     return true;
 }
 
-static ALWAYS_INLINE bool apply_signal(struct ledger *ledger, const struct resolved_change *change,
-                                       struct found *found)
+static ALWAYS_INLINE void event_set(struct compact_event *event, const struct signal_table *table,
+                                    const struct resolved_change *change, size_t contribution)
 {
-    bool takes_back = false;
-    if (!change->effective || change->subject == ORDINAL_NONE) return true;
-    for (size_t i = 0; i < change->contribution_count; i++) {
-        takes_back = takes_back || change->contributions[i].sign < 0;
-        if (!count_event(ledger, found, change, &change->contributions[i])) return false;
+    event->what = change->contributions[contribution];
+    event->decays = !change->late || table->layout.is_state;
+}
+
+static void event_init(struct compact_event *event, const struct signal_table *table,
+                       const struct resolved_change *change, size_t contribution)
+{
+    const struct layout *layout = &table->layout;
+    event_set(event, table, change, contribution);
+    compact_events_init(event, &layout, 1);
+}
+
+/* Does it count anything? */
+static ALWAYS_INLINE bool counts(const struct resolved_change *change)
+{
+    return change->effective && change->subject != ORDINAL_NONE && change->contribution_count > 0;
+}
+
+/* It counts something; `event` is its first contribution. */
+static ALWAYS_INLINE bool apply_signal(struct ledger *ledger, const struct resolved_change *change,
+                                       struct compact_event *event, struct found *found)
+{
+    bool takes_back = event->what.sign < 0;
+    if (!count_event(ledger, found, change, event)) return false;
+    for (size_t i = 1; i < change->contribution_count; i++) {
+        event_init(event, found->table, change, i);
+        takes_back = takes_back || event->what.sign < 0;
+        if (!count_event(ledger, found, change, event)) return false;
     }
     if (!takes_back || found->handle == 0) return true;
     if (held_count(held_of(found->handle, found->block)) != 0) return true;
@@ -396,86 +417,125 @@ static enum code ledger_apply(void *fold, const struct resolved_change *change, 
     struct ledger *ledger = fold;
     if (!ledger_adopt(ledger, change->schema)) return no_memory(error);
     bool applied = true;
-    if (change->change->kind == CHANGE_SIGNAL) {
+    if (change->change->kind == CHANGE_SIGNAL && counts(change)) {
         struct found found = find(ledger, change);
-        applied = apply_signal(ledger, change, &found);
+        struct compact_event event;
+        event_init(&event, found.table, change, 0);
+        applied = apply_signal(ledger, change, &event, &found);
     }
     if (change->change->kind == CHANGE_DELETE) applied = apply_delete(ledger, change);
     return applied ? CODE_OK : no_memory(error);
 }
 
-/* Signals of many entities lie all over memory.  Each step of a look-up is asked for while those
- * before it are counted, and is not done again as long as nothing has come to lie elsewhere. */
+/* Signals of many entities lie all over memory.  So a tile of them is looked up together, step by
+ * step: what each step reads has been asked for by the one before it, side by side; and while the
+ * last of it comes, the tile before is counted.  What they say of themselves is worked out side by
+ * side as well.  A look-up is not done again unless a handle of its page has come to lie elsewhere
+ * since. */
+enum { TILE = 16 };
+
 struct look_up {
+    const struct resolved_change *change;
     struct found found;
     const block_handle *place; /* NULL: nothing there */
-    uint32_t moves;            /* of the table's slots, when `place` was right */
+    uint32_t moves;            /* of its page of slots, when `place` was right */
 };
 
-enum { LOOK_UPS = 32 };
-_Static_assert((int)PAGE_AHEAD < (int)LOOK_UPS, "those under way have room");
+struct tile {
+    size_t count;
+    struct look_up look_ups[TILE];
+    const struct layout *layouts[TILE];
+    struct compact_event events[TILE];
+};
 
-/* Is there a handle at a place that is still right? */
-static ALWAYS_INLINE bool is_placed(const struct look_up *look_up)
+/* Takes the next changes that count something; returns how many it has gone over. */
+static ALWAYS_INLINE size_t tile_fill(struct tile *tile, struct ledger *ledger,
+                                      const struct resolved_change *changes, size_t count)
 {
-    return look_up->place && look_up->moves == look_up->found.table->slots.moves;
+    size_t at = 0, taken = 0;
+    for (; at < count && taken < TILE; at++) {
+        const struct resolved_change *change = &changes[at];
+        assert(change->change->kind == CHANGE_SIGNAL);
+        assert(change->schema == changes[0].schema);
+        if (!counts(change)) continue;
+        struct signal_table *table = table_of(ledger, change);
+        slots_prefetch_page(&table->slots, change->subject);
+        tile->look_ups[taken].change = change;
+        tile->look_ups[taken].found.table = table;
+        tile->layouts[taken] = &table->layout;
+        event_set(&tile->events[taken++], table, change, 0);
+    }
+    tile->count = taken;
+    return at;
 }
 
-/* Step `at` of the look-ups for a batch, whose change number `at - PAGE_AHEAD` is next. */
-static ALWAYS_INLINE void look_ahead(struct ledger *ledger, const struct resolved_change *changes,
-                                     size_t count, size_t at, struct look_up *look_ups)
+/* The pages have been asked for. */
+static ALWAYS_INLINE void tile_look_up(struct tile *tile, const struct ledger *ledger)
 {
-    enum { TO_SLOT = PAGE_AHEAD - SLOT_AHEAD, TO_RECORD = PAGE_AHEAD - RECORD_AHEAD };
-    enum { TO_END = PAGE_AHEAD - END_AHEAD };
-    if (at < count) {
-        struct look_up *look_up = &look_ups[at % LOOK_UPS];
-        look_up->found = (struct found){.table = table_of(ledger, &changes[at])};
-        slots_prefetch_page(&look_up->found.table->slots, changes[at].subject);
-    }
-    if (at - TO_SLOT < count) {
-        struct look_up *look_up = &look_ups[(at - TO_SLOT) % LOOK_UPS];
+    for (size_t i = 0; i < tile->count; i++) {
+        struct look_up *look_up = &tile->look_ups[i];
         const struct slots *slots = &look_up->found.table->slots;
-        look_up->moves = slots->moves;
-        look_up->place = slots_place(slots, changes[at - TO_SLOT].subject);
-        if (look_up->place) __builtin_prefetch(look_up->place);
+        look_up->place = slots_place(slots, look_up->change->subject);
+        if (!look_up->place) continue;
+        look_up->moves = slots_moves(slots, look_up->change->subject);
+        __builtin_prefetch(look_up->place);
     }
-    if (at - TO_RECORD < count) {
-        struct look_up *look_up = &look_ups[(at - TO_RECORD) % LOOK_UPS];
-        if (is_placed(look_up)) {
-            look_up->found.handle = *look_up->place;
-            look_up->found.block = pool_block(&ledger->pool, *look_up->place);
-            __builtin_prefetch(look_up->found.block, 1);
-        }
-    }
-    if (at - TO_END < count) {
-        const struct found *found = &look_ups[(at - TO_END) % LOOK_UPS].found;
-        if (pool_class_of(found->handle) > CLASS_OF_A_LINE)
-            compact_prefetch(found->block, &found->table->layout);
+    compact_events_init(tile->events, tile->layouts, tile->count);
+    for (size_t i = 0; i < tile->count; i++) {
+        struct look_up *look_up = &tile->look_ups[i];
+        struct found *found = &look_up->found;
+        if (!look_up->place) continue;
+        found->handle = *look_up->place;
+        found->block = pool_block(&ledger->pool, found->handle);
+        __builtin_prefetch(found->block, 1);
     }
 }
 
-/* What was looked up ahead, if it is so still. */
-static ALWAYS_INLINE struct found find_ahead(struct ledger *ledger, const struct look_up *look_up,
-                                             const struct resolved_change *change)
+/* Asks for the rest of a longer record, if the event will move more than its first line. */
+static ALWAYS_INLINE void look_further(const struct tile *tile, size_t at)
 {
-    bool still = is_placed(look_up) && *look_up->place == look_up->found.handle;
-    return still ? look_up->found : find(ledger, change);
+    if (at >= tile->count) return;
+    const struct look_up *look_up = &tile->look_ups[at];
+    if (!look_up->place) return;
+    if (pool_class_of(look_up->found.handle) <= CLASS_OF_A_LINE) return;
+    if (compact_is_quiet(look_up->found.block, &tile->events[at])) return;
+    compact_prefetch(look_up->found.block, tile->layouts[at]);
+}
+
+/* What was looked up, if it is so still. */
+static ALWAYS_INLINE struct found find_again(struct ledger *ledger, const struct look_up *look_up)
+{
+    const struct resolved_change *change = look_up->change;
+    if (look_up->place &&
+        slots_moves(&look_up->found.table->slots, change->subject) == look_up->moves &&
+        *look_up->place == look_up->found.handle)
+        return look_up->found;
+    return find(ledger, change);
+}
+
+static ALWAYS_INLINE bool tile_apply(struct tile *tile, struct ledger *ledger)
+{
+    enum { AHEAD = 4 };
+    for (size_t i = 0; i < tile->count; i++) {
+        look_further(tile, i + AHEAD);
+        struct found found = find_again(ledger, &tile->look_ups[i]);
+        if (!apply_signal(ledger, tile->look_ups[i].change, &tile->events[i], &found)) return false;
+    }
+    return true;
 }
 
 static enum code ledger_apply_signals(void *fold, const struct resolved_change *changes,
                                       size_t count, struct error *error)
 {
     struct ledger *ledger = fold;
-    struct look_up look_ups[LOOK_UPS];
+    struct tile tiles[2];
     if (count > 0 && !ledger_adopt(ledger, changes[0].schema)) return no_memory(error);
-    for (size_t at = 0; at < count + PAGE_AHEAD; at++) {
-        size_t next = at - PAGE_AHEAD;
-        look_ahead(ledger, changes, count, at, look_ups);
-        if (next >= count) continue; /* also before the first */
-        assert(changes[next].change->kind == CHANGE_SIGNAL);
-        assert(changes[next].schema == changes[0].schema);
-        struct found found = find_ahead(ledger, &look_ups[next % LOOK_UPS], &changes[next]);
-        if (!apply_signal(ledger, &changes[next], &found)) return no_memory(error);
+    size_t taken = tile_fill(&tiles[0], ledger, changes, count);
+    tile_look_up(&tiles[0], ledger);
+    for (unsigned at = 0; tiles[at].count > 0; at ^= 1) {
+        taken += tile_fill(&tiles[at ^ 1], ledger, changes + taken, count - taken);
+        tile_look_up(&tiles[at ^ 1], ledger);
+        if (!tile_apply(&tiles[at], ledger)) return no_memory(error);
     }
     return CODE_OK;
 }

@@ -91,10 +91,7 @@ static inline bool table_is_cold(const struct signal_table *table, ordinal entit
     return table->cold_count > 0 && slots_find(&table->slots, entity) == table->cold_handle;
 }
 
-/* How far ahead of its use each step of a look-up is asked for: the page that says whether there
- * is a handle, the handle, the record, and the end of one that is longer than a line. */
-enum { END_AHEAD = 4, RECORD_AHEAD = 8, SLOT_AHEAD = 16, PAGE_AHEAD = 24 };
-enum { CLASS_OF_A_LINE = 3 };
+enum { CLASS_OF_A_LINE = 3 }; /* of the pool: longer blocks take more */
 
 static inline bool held_any(struct held held)
 {

@@ -42,9 +42,13 @@ void layout_init(struct layout *layout, const struct signal *signal)
             signal->window_ms[signal->velocity_baseline[i]];
     for (uint32_t i = 0; i < signal->window_count; i++)
         layout->baseline_ring[i] = layout_ring(layout, layout->baseline_ms[i]);
-    for (uint32_t i = 0; i < layout->ring_count; i++)
+    layout->ends_align = true;
+    for (uint32_t i = 0; i < layout->ring_count; i++) {
         layout->ring_hops[i] = divide_by_hop(layout->rings[i].hop_ms, layout->rings[i].longest_ms,
                                              &layout->ring_rest_ms[i]);
+        if (i > 0 && layout->ring_rest_ms[i] % layout->rings[0].hop_ms != 0)
+            layout->ends_align = false;
+    }
 }
 
 bool layout_same_records(const struct layout *a, const struct layout *b)

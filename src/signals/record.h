@@ -32,6 +32,7 @@ struct layout {
     struct ring_shape rings[RING_MAXIMUM]; /* ascending by hop */
     int64_t ring_hops[RING_MAXIMUM];       /* the longest window in whole hops, */
     int64_t ring_rest_ms[RING_MAXIMUM];    /* and what is left of it */
+    bool ends_align; /* where longest windows of coarser rings end, a bucket of the finest ends */
 };
 
 void layout_init(struct layout *layout, const struct signal *signal);

@@ -73,7 +73,7 @@ bool slots_set(struct slots *slots, struct pool *pool, ordinal entity, block_han
     memmove(page->handles + at + 1, page->handles + at, (count - at) * sizeof *page->handles);
     page->handles[at] = handle;
     page->present |= bit;
-    slots->moves++;
+    page->moves++;
     return true;
 }
 
@@ -87,5 +87,5 @@ void slots_remove(struct slots *slots, struct pool *pool, ordinal entity)
     unsigned left = slots_ones(page->present);
     memmove(page->handles + at, page->handles + at + 1, (left - at) * sizeof *page->handles);
     if (left == 0) give_handles(slots, pool, page);
-    slots->moves++;
+    page->moves++;
 }

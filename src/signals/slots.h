@@ -9,10 +9,13 @@
 #include "schema/ids.h"
 #include "signals/pool.h"
 
+#include <assert.h>
+
 struct slot_page {
     uint64_t present;
     block_handle *handles; /* in block `block` of the pool; NULL: none */
     block_handle block;
+    uint32_t moves; /* how often a handle has come to lie elsewhere */
 };
 
 struct slots {
@@ -20,7 +23,6 @@ struct slots {
     size_t page_capacity;
     size_t page_bytes;  /* held by pages, */
     size_t block_bytes; /* and of the pool */
-    uint32_t moves;     /* how often a handle has come to lie elsewhere */
 };
 
 /* Its blocks go with the pool. */
@@ -42,7 +44,7 @@ static inline unsigned slots_ones(uint64_t bits)
     return (unsigned)(bits * UINT64_C(0x0101010101010101) >> 56);
 }
 
-/* Where the handle lies, until `moves` changes; NULL: nothing there. */
+/* Where the handle lies, until slots_moves changes; NULL: nothing there. */
 static inline const block_handle *slots_place(const struct slots *slots, ordinal entity)
 {
     size_t number = entity / 64;
@@ -51,6 +53,13 @@ static inline const block_handle *slots_place(const struct slots *slots, ordinal
     uint64_t bit = UINT64_C(1) << (entity % 64);
     if (!(page->present & bit)) return NULL;
     return page->handles + slots_ones(page->present & (bit - 1));
+}
+
+/* Of a page that is there. */
+static ALWAYS_INLINE uint32_t slots_moves(const struct slots *slots, ordinal entity)
+{
+    assert(entity / 64 < slots->page_capacity);
+    return slots->pages[entity / 64].moves;
 }
 
 /* 0: nothing there. */

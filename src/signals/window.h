@@ -62,6 +62,18 @@ static ALWAYS_INLINE int64_t divide_by_hop(int64_t hop_ms, int64_t time_ms, int6
     return floor_divide(time_ms, WINDOW_DAY_MS, left);
 }
 
+/* A time in the hops of a ring: in hop `number`, so long behind its start. */
+struct hop_place {
+    int64_t number, left_ms;
+};
+
+static ALWAYS_INLINE struct hop_place hop_place(int64_t hop_ms, int64_t time_ms)
+{
+    struct hop_place place;
+    place.number = divide_by_hop(hop_ms, time_ms, &place.left_ms);
+    return place;
+}
+
 static inline int64_t bucket_number(int64_t hop_ms, int64_t time_ms)
 {
     int64_t left;

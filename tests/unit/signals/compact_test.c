@@ -53,11 +53,20 @@ static void add_values(struct pair *pair)
     pair->bytes = compact_bytes(&pair->layout, COMPACT_VALUED, compact_run_count(to));
 }
 
+static enum compact_outcome add_to(struct pair *pair, size_t bytes, const struct contribution *what,
+                                   bool decays)
+{
+    const struct layout *layout = &pair->layout;
+    struct compact_event event = {.what = *what, .decays = decays};
+    compact_events_init(&event, &layout, 1);
+    return compact_add(pair->compact, &pair->layout, bytes, &event);
+}
+
 static void pair_add(struct test *t, struct pair *pair, struct contribution event, bool decays)
 {
     CHECK(record_add(pair->record, &pair->layout, &pair->memory, &event, decays));
     while (!pair->expanded) {
-        switch (compact_add(pair->compact, &pair->layout, pair->bytes, &event, decays)) {
+        switch (add_to(pair, pair->bytes, &event, decays)) {
         case COMPACT_DONE:
             return;
         case COMPACT_NEEDS_ROOM:
@@ -199,10 +208,10 @@ static void what_is_too_large_does_not_fit(struct test *t)
     struct pair pair;
     pair_init(&pair, &plain);
     struct contribution early = {-(INT64_C(1) << 52), ONE, 1}, large = {START, INT64_C(1) << 38, 1};
-    CHECK_EQ(compact_add(pair.compact, &pair.layout, 64, &early, true), COMPACT_DOES_NOT_FIT);
+    CHECK_EQ(add_to(&pair, 64, &early, true), COMPACT_DOES_NOT_FIT);
     add_values(&pair);
     int count = 0;
-    while (compact_add(pair.compact, &pair.layout, 4096, &large, true) == COMPACT_DONE)
+    while (add_to(&pair, 4096, &large, true) == COMPACT_DONE)
         count++;
     CHECK(count > 1 && count < 1000);
     pair_release(&pair);
