@@ -61,10 +61,12 @@ must() {
     [ "$code" -eq 0 ] || { shown; return 1; }
 }
 
+# Says what there was; a failure, so that it may be a test's last word.
 shown() {
     echo "exit code $code"
     sed 's/^/out: /' out
     sed 's/^/err: /' err
+    return 1
 }
 
 # prints TEXT: standard output is that text and the exit code 0.
