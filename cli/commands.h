@@ -13,6 +13,7 @@ int command_check(int argc, char **argv);
 int command_size(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_follow(int argc, char **argv);
+int command_backfill(int argc, char **argv);
 int command_backup(int argc, char **argv);
 int command_restore(int argc, char **argv);
 int command_log(int argc, char **argv);

@@ -10,6 +10,8 @@ static const char general[] =
     "       tidal salvage DIR NEWDIR      make a database of what is whole in a damaged one\n"
     "       tidal follow DIR COPY         keep a warm copy of a database that is in use\n"
     "       tidal size DIR|--plan FILE    what signals take, or would take, of memory\n"
+    "       tidal backfill DIR            wait until what was added to signals has what was "
+    "before\n"
     "       tidal backup DIR DEST         a copy that can be verified\n"
     "       tidal restore DEST NEWDIR     a database made of one\n"
     "       tidal status DIR              what a database holds and costs\n"
@@ -140,6 +142,17 @@ static const char size[] =
     "  --items COUNT          items to plan for\n"
     "  --events COUNT         of each signal, an item, on average; default 20\n";
 
+static const char backfill[] =
+    "usage: tidal backfill DIR [--quiet]\n"
+    "\n"
+    "Opens the database and waits until the half-lives and windows that were added to its signals\n"
+    "hold what happened before, as far as the log tells.  A program that has the database open\n"
+    "does it by itself, in the background: SHOW SIGNALS tells how far it is.  ^C ends it; the "
+    "next\n"
+    "to open the database goes on.\n"
+    "\n"
+    "  --quiet                print no progress\n";
+
 static const char backup[] =
     "usage: tidal backup DIR DEST\n"
     "\n"
@@ -159,9 +172,10 @@ const char *help_text(const char *command)
 {
     static const struct {
         const char *command, *text;
-    } texts[] = {{"", general},      {"import", import}, {"check", check},     {"log", log_help},
-                 {"follow", follow}, {"backup", backup}, {"restore", restore}, {"salvage", salvage},
-                 {"status", status}, {"size", size}};
+    } texts[] = {{"", general},        {"import", import},    {"check", check},
+                 {"log", log_help},    {"follow", follow},    {"backup", backup},
+                 {"restore", restore}, {"salvage", salvage},  {"status", status},
+                 {"size", size},       {"backfill", backfill}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (strcmp(texts[i].command, command) == 0) return texts[i].text;
     }

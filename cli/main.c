@@ -32,9 +32,10 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"import", command_import}, {"check", command_check},   {"log", command_log},
-    {"follow", command_follow}, {"status", command_status}, {"salvage", command_salvage},
-    {"size", command_size},     {"backup", command_backup}, {"restore", command_restore},
+    {"import", command_import},     {"check", command_check},   {"log", command_log},
+    {"follow", command_follow},     {"status", command_status}, {"salvage", command_salvage},
+    {"size", command_size},         {"backup", command_backup}, {"restore", command_restore},
+    {"backfill", command_backfill},
 };
 
 static int run(int argc, char **argv)

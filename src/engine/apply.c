@@ -14,6 +14,7 @@
 size_t apply_need_bytes(struct slice payload)
 {
     enum { PART_BYTES = 8192, NEIGHBOURS_BYTES = 5120, BYTES_PER_BYTE = 8 };
+    enum { BACKFILL_PER_BYTE = 64 }; /* a pair of 20 bytes may make a record of a compact one */
     struct cursor cursor;
     uint64_t parts = 1;
     cursor_init(&cursor, payload);
@@ -25,6 +26,7 @@ size_t apply_need_bytes(struct slice payload)
      * an impression adds up to LIMIT_EXPOSURES * EXPOSED_TOPICS slots; text is kept once as it is
      * and once in a dictionary.  A positive one may double what 20 items have of neighbours. */
     size_t part_bytes = PART_BYTES;
+    if (kind == CHANGE_BACKFILL) return PART_BYTES + BACKFILL_PER_BYTE * payload.bytes;
     if (kind == CHANGE_SIGNAL || kind == CHANGE_TRANSACTION) part_bytes += NEIGHBOURS_BYTES;
     return part_bytes * (size_t)parts + BYTES_PER_BYTE * payload.bytes;
 }
@@ -43,7 +45,7 @@ static enum code apply_waiting(struct database *database, struct error *error)
     enum code code = CODE_OK;
     for (int i = 0; i < FOLD_COUNT && queue->count > 0; i++) {
         struct fold *fold = &database->folds[i];
-        if (fold->ops->apply_signals)
+        if (fold->ops->apply_signals && !fold_is_idle(database, i))
             TRY(fold->ops->apply_signals(fold->state, queue->list, queue->count, error));
     }
 out:
@@ -77,7 +79,7 @@ static enum code apply_change(struct database *database, const struct wal_entry 
     if (!skip) TRY(ledger_warm(database->ledger, resolved, database->cold, error));
     for (int i = 0; !skip && i < FOLD_COUNT; i++) {
         struct fold *fold = &database->folds[i];
-        if (waits && fold->ops->apply_signals) continue;
+        if ((waits && fold->ops->apply_signals) || fold_is_idle(database, i)) continue;
         TRY(fold->ops->apply(fold->state, resolved, error));
     }
     /* An edge without a time is no event: who is loaded first must not make old events late. */
@@ -317,6 +319,8 @@ enum code database_read_begin(struct database *database, struct view *view, stru
                           .exposure = database->exposure,
                           .served = database->served,
                           .coengagement = database->coengagement,
+                          .backfill_read = atomic_load(&database->backfiller.read),
+                          .backfill_total = atomic_load(&database->backfiller.total),
                           .lsn = atomic_load(&database->applied),
                           .watermark_ms = database->watermark_ms};
     return CODE_OK;

@@ -165,7 +165,8 @@ static enum code judge(struct database *database, const char *name, lsn oldest, 
     bool whole = false;
     enum code code = CODE_OK;
     if (parse_name(name, &base)) TRY(is_whole(database, name, &whole, error));
-    if (whole && (oldest <= base.lsn + 1 || database->base_in_use == base.lsn)) goto out;
+    bool in_use = database->base_in_use == base.lsn || database->base_of_backfill == base.lsn;
+    if (whole && (oldest <= base.lsn + 1 || in_use)) goto out;
     code = remove_files(database, name, error);
 out:
     return code;

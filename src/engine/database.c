@@ -202,6 +202,7 @@ static void init(struct database *database, const struct database_options *optio
     condition_init(&database->keeper_wakes);
     mutex_init(&database->bases_mutex, RANK_BASES);
     pages_init(&database->pages, &database->request_memory, RANK_PAGES);
+    backfiller_init(&database->backfiller, RANK_BACKFILL);
     mutex_init(&database->history_mutex, RANK_HISTORY);
     arena_init(&database->apply_arena, &database->state_memory, APPLY_ARENA_BYTES);
 }
@@ -228,6 +229,7 @@ static void handle_free(struct database *database)
 /* Gives everything back, in the opposite order of opening; nothing is written. */
 static void release(struct database *database)
 {
+    backfill_stop(database);
     keeper_stop(database);
     history_release(database);
     wal_abandon(database->wal);
@@ -240,6 +242,7 @@ static void release(struct database *database)
     disk_unlock(database->disk, database->lock);
     if (database->owns_disk) disk_free(database->disk);
     mutex_release(&database->history_mutex);
+    backfiller_release(&database->backfiller);
     pages_release(&database->pages);
     mutex_release(&database->bases_mutex);
     condition_release(&database->keeper_wakes);
@@ -284,7 +287,10 @@ static enum code open_parts(struct database *database, const struct database_opt
     TRY(recover_load(database, &applied, &oldest, error));
     TRY(open_log(database, options, applied, oldest, error));
     TRY(recover_replay(database, applied, error));
-    if (!options->no_threads && !options->read_only) TRY(keeper_start(database, error));
+    if (!options->no_threads && !options->read_only) {
+        TRY(keeper_start(database, error));
+        backfill_wake(database);
+    }
 out:
     return code;
 }
@@ -337,6 +343,7 @@ enum code database_close(struct database *database, struct error *error)
         return error_set(error, CODE_MISUSE, AREA_ENGINE,
                          "the database was opened by another process, before a fork");
     }
+    backfill_stop(database);
     keeper_stop(database);
     bool writes = !database->read_only && !atomic_load(&database->failed);
     if (writes) {
@@ -371,7 +378,8 @@ void database_status(struct database *database, struct database_status *status)
         .log_bytes = wal.segment_bytes,
         .memory_bytes = atomic_load(&database->state_memory.used_bytes) +
                         atomic_load(&database->request_memory.used_bytes) +
-                        atomic_load(&database->past_bytes),
+                        atomic_load(&database->past_bytes) +
+                        atomic_load(&database->backfiller.bytes),
         .memory_limit_bytes = database->memory_limit_bytes,
         .store_bytes = store.bytes,
         .watermark_ms = database->watermark_ms,
@@ -386,6 +394,9 @@ void database_status(struct database *database, struct database_status *status)
     mutex_lock(&database->keeper_mutex);
     status->checkpoint_error = database->checkpoint_error;
     mutex_unlock(&database->keeper_mutex);
+    mutex_lock(&database->backfiller.mutex);
+    status->backfill_error = database->backfiller.error;
+    mutex_unlock(&database->backfiller.mutex);
 }
 
 struct memory *database_memory(struct database *database)

@@ -70,6 +70,7 @@ struct database_status {
     uint64_t torn_bytes;
     uint64_t schema_version;
     struct error checkpoint_error; /* why the last checkpoint failed; CODE_OK: it did not */
+    struct error backfill_error;   /* likewise, of the last attempt to backfill */
 };
 
 /* As tidal_open: CODE_BUSY, INVALID, VERSION, CORRUPT, READ_ONLY, NO_SPACE, IO, NO_MEMORY. */

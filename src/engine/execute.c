@@ -221,6 +221,14 @@ static bool add_count(struct result *result, const char *name, uint64_t count)
     return true;
 }
 
+static bool add_error(struct result *result, const char *name, const struct error *error)
+{
+    if (error->code == CODE_OK) return true;
+    struct cell *row = result_row(result);
+    return row && cell_set_format(result, &row[0], "%s", name) &&
+           cell_set_format(result, &row[1], "%s", error->message);
+}
+
 static enum code show_status(struct database *database, const struct execution *execution,
                              struct result *result, struct error *error)
 {
@@ -253,11 +261,8 @@ static enum code show_status(struct database *database, const struct execution *
         row[1].type = CELL_TIMESTAMP;
         row[1].integer = status.watermark_ms;
     }
-    if (ok && status.checkpoint_error.code != CODE_OK) {
-        row = result_row(result);
-        ok = row && cell_set_format(result, &row[0], "checkpoint_error") &&
-             cell_set_format(result, &row[1], "%s", status.checkpoint_error.message);
-    }
+    ok = ok && add_error(result, "checkpoint_error", &status.checkpoint_error) &&
+         add_error(result, "backfill_error", &status.backfill_error);
     result->lsn = status.applied;
     return ok ? CODE_OK : error_no_memory(error, AREA_ENGINE, 0);
 }

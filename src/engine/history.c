@@ -106,8 +106,8 @@ static enum code open_base(struct database *past, const struct database *present
     return code;
 }
 
-static enum code load_base(struct database *past, const struct database *present,
-                           const struct base *base, struct error *error)
+enum code history_load_base(struct database *past, const struct database *present,
+                            const struct base *base, struct error *error)
 {
     lsn applied, oldest;
     enum code code;
@@ -144,7 +144,7 @@ static enum code open_past(struct database *database, const struct base *base, s
         past->state_memory.limit_bytes = used < limit ? limit - used : 1;
     }
     database->past = past;
-    code = load_base(past, database, base, error);
+    code = history_load_base(past, database, base, error);
 out:
     return code;
 }

@@ -3,6 +3,7 @@
 #define TIDAL_ENGINE_INTERNAL_H
 
 #include "behaviour/coengagement.h"
+#include "engine/backfill.h"
 #include "engine/cursors.h"
 #include "engine/database.h"
 #include "engine/identity.h"
@@ -23,6 +24,7 @@ enum {
     RANK_HISTORY = LOCK_RANK_ENGINE + 3,
     RANK_BASES = LOCK_RANK_ENGINE + 4,
     RANK_KEEPER = LOCK_RANK_STATE + 50,
+    RANK_BACKFILL = LOCK_RANK_STATE + 55,
     RANK_PAGES = LOCK_RANK_STATE + 60
 };
 
@@ -110,6 +112,7 @@ struct database {
     struct schema *schema;
     uint64_t schema_version;
     struct fold folds[FOLD_COUNT];
+    unsigned idle_folds; /* of the shadow of a backfill: bits of those that it leaves empty */
     struct entities *entities;
     struct ledger *ledger;
     struct trending *trending;
@@ -137,8 +140,9 @@ struct database {
     atomic_bool awaits_checkpoint;   /* it is over, and only a checkpoint makes that better */
 
     uint64_t bytes_since_base; /* of log; under checkpoint_mutex */
-    struct mutex bases_mutex;  /* over base_in_use, and the removal of bases */
+    struct mutex bases_mutex;  /* over the next two, and the removal of bases */
     lsn base_in_use;           /* 0: none */
+    lsn base_of_backfill;      /* likewise */
     struct mutex history_mutex;
     struct database *past;      /* the engine of the last AS OF; NULL: none; under history_mutex */
     atomic_size_t past_bytes;   /* that it takes */
@@ -157,6 +161,8 @@ struct database {
     bool settings_changed; /* these two are not what the store has; under checkpoint_mutex */
 
     struct pages pages; /* of RETRIEVE ... PAGED */
+
+    struct backfiller backfiller;
 
     struct thread keeper;
     bool has_keeper;
@@ -178,6 +184,12 @@ enum code database_create(const struct database_options *options, struct databas
  * clock said?  Under the shared lock. */
 enum code check_change(const struct database *database, const struct change *change, int64_t now_ms,
                        struct error *error);
+
+/* Is this one of those that the database leaves empty? */
+static inline bool fold_is_idle(const struct database *database, int fold)
+{
+    return database->idle_folds >> fold & 1;
+}
 
 /* write.c: MISUSE in a forked child, READ_ONLY, FAILED. */
 enum code write_check(struct database *database, struct error *error);
@@ -259,6 +271,9 @@ bool moment_holds(const struct moment *moment, lsn given, int64_t time_ms);
 enum code history_begin(struct database *database, const struct moment *moment,
                         atomic_bool *cancelled, struct database **past, struct error *error);
 void history_end(struct database *database);
+/* Fills an empty engine with what the base of `present` holds; of LSN 0, with nothing. */
+enum code history_load_base(struct database *past, const struct database *present,
+                            const struct base *base, struct error *error);
 /* Frees the engine that is kept.  Where it is at work it is told to go, and this does not wait: a
  * replay ends with NO_MEMORY, and behind a question that has begun it is freed. */
 void history_drop(struct database *database);

@@ -141,6 +141,7 @@ enum code recover_load(struct database *database, lsn *applied, lsn *oldest, str
     TRY(forget_load(database, error));
     for (int i = 0; i < FOLD_COUNT; i++) {
         struct fold *fold = &database->folds[i];
+        if (fold_is_idle(database, i)) continue;
         TRY(fold->ops->load(fold->state, database->store, database->schema, error));
     }
     atomic_store(&database->applied, *applied);

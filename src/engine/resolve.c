@@ -102,6 +102,20 @@ out:
     return code;
 }
 
+static enum code resolve_backfill(struct database *database, const struct backfill_change *change,
+                                  struct resolved_change *resolved, bool *skip, struct error *error)
+{
+    *skip = change->signal >= database->schema->signal_count;
+    if (*skip) return CODE_OK;
+    enum entity_kind kind = database->schema->signals[change->signal].kind;
+    ordinal *items = arena_array(&database->apply_arena, change->pair_count + 1, sizeof *items);
+    if (!items) return error_no_memory(error, AREA_ENGINE, change->pair_count * sizeof *items);
+    for (size_t i = 0; i < change->pair_count; i++)
+        items[i] = entities_find(database->entities, kind, change->pairs[i].entity);
+    resolved->items = items;
+    return CODE_OK;
+}
+
 enum code resolve_change(struct database *database, const struct change *change,
                          struct resolved_change *resolved, bool *skip, struct error *error)
 {
@@ -132,6 +146,9 @@ enum code resolve_change(struct database *database, const struct change *change,
         break;
     case CHANGE_SLATE:
         code = resolve_slate(database, change->slate, resolved, error);
+        break;
+    case CHANGE_BACKFILL:
+        code = resolve_backfill(database, &change->backfill, resolved, skip, error);
         break;
     case CHANGE_DEFINE: /* is about nobody */
     case CHANGE_CURSOR:

@@ -79,7 +79,7 @@ static bool begins_with(struct slice key, struct slice prefix)
 static bool is_of_a_fold(const struct rows *rows)
 {
     return rows->keyspace != KEYSPACE_DATABASE ||
-           begins_with(rows->key, KEY_TEXT(KEY_COUNT_PREFIX)) ||
+           begins_with(rows->key, KEY_TEXT(KEY_COUNT_PREFIX)) || slice_equal(rows->key, KEY_GAPS) ||
            begins_with(rows->key, KEY_TEXT(KEY_GROUP_PREFIX));
 }
 

@@ -44,16 +44,21 @@ enum code write_check(struct database *database, struct error *error)
 static size_t used_bytes(const struct database *database)
 {
     return atomic_load(&database->state_memory.used_bytes) +
-           atomic_load(&database->request_memory.used_bytes) + atomic_load(&database->past_bytes);
+           atomic_load(&database->request_memory.used_bytes) + atomic_load(&database->past_bytes) +
+           atomic_load(&database->backfiller.bytes);
 }
 
-/* The present comes first: the engine of an AS OF goes before a write could be refused for it. */
+/* The present comes first: the engine of an AS OF, and then that of a backfill, goes before a write
+ * could be refused for it. */
 void write_make_room(struct database *database)
 {
     enum { WRITE_BYTES = 16 << 20 }; /* more than any one change may need */
     size_t limit = database->memory_limit_bytes, used = used_bytes(database);
-    if (limit == 0 || atomic_load(&database->past_bytes) == 0) return;
-    if (used > limit - limit / 8 || limit - used < WRITE_BYTES) history_drop(database);
+    if (limit == 0 || (used <= limit - limit / 8 && limit - used >= WRITE_BYTES)) return;
+    if (atomic_load(&database->past_bytes) > 0)
+        history_drop(database);
+    else if (atomic_load(&database->backfiller.bytes) > 0)
+        atomic_store(&database->backfiller.gives_way, true);
 }
 
 /* As write_check, for what is not an entry of another log. */
@@ -394,6 +399,7 @@ enum code database_define(struct database *database, struct slice text, lsn *giv
     code = database_wait(database, wal_last(database->wal), error);
     if (code == CODE_OK) code = check_define(database, text, &arena, error);
     if (code == CODE_OK) code = append_define(database, text, given, error);
+    if (code == CODE_OK) backfill_wake(database);
     phase_unlock_write(&database->admission);
     arena_release(&arena);
 out:

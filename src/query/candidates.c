@@ -143,6 +143,16 @@ static bool draw_top(struct candidates *candidates, size_t index,
     }
 }
 
+/* An index is of what was counted, and not of an estimate; only of one are there groups. */
+static bool reads_index(const struct candidates *candidates, const struct source_definition *source)
+{
+    const struct scope *scope = &candidates->scope;
+    struct feature decay = {
+        .op = FEATURE_DECAY, .signal = source->signal_id, .slot = source->window_index};
+    return source->held && (source->kind != SOURCE_POPULAR || source->field.text.bytes > 0 ||
+                            !features_estimated(scope->view->ledger, &decay, scope->now_ms));
+}
+
 /* Is there an edge from the user to the item, or to what its field refers to? */
 static bool is_related(const struct scope *scope, relation_id relation, const struct field *field,
                        ordinal item)
@@ -207,8 +217,8 @@ static bool draw(struct candidates *candidates, size_t index,
         return draw_newest(candidates, index, candidates->eligible, source->limit);
     case SOURCE_TRENDING:
     case SOURCE_POPULAR:
-        return source->held ? draw_held(candidates, index, source)
-                            : draw_top(candidates, index, source);
+        return reads_index(candidates, source) ? draw_held(candidates, index, source)
+                                               : draw_top(candidates, index, source);
     case SOURCE_RELATED:
         return draw_related(candidates, index, source);
     case SOURCE_COENGAGED:

@@ -195,6 +195,22 @@ static void put_cursor(struct buffer *out, const struct cursor_change *cursor)
         buffer_printf(out, ",\"position\":%" PRIu64, cursor->position);
 }
 
+/* Rows are of the ledger's own format: how many they are must do. */
+static void put_backfill(struct buffer *out, const struct backfill_change *backfill,
+                         const struct schema *schema)
+{
+    if (backfill->signal < schema->signal_count) {
+        put_text(out, ",\"signal\":");
+        json_quote(out, schema->signals[backfill->signal].name);
+    }
+    buffer_printf(out, ",\"defined\":%" PRIu64 ",\"pairs\":%zu", backfill->defined,
+                  backfill->pair_count);
+    if (!backfill->ends) return;
+    put_text(out, ",\"ends\":true");
+    if (backfill->since_ms > INT64_MIN && backfill->since_ms < INT64_MAX)
+        buffer_printf(out, ",\"since\":%" PRId64, backfill->since_ms);
+}
+
 static void put_texts(struct buffer *out, const struct slice *texts, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -276,6 +292,9 @@ static void put_part(struct buffer *out, const struct change *change, const stru
         break;
     case CHANGE_SLATE:
         put_slate(out, change->slate);
+        break;
+    case CHANGE_BACKFILL:
+        put_backfill(out, &change->backfill, schema);
         break;
     case CHANGE_TRANSACTION:
         break;

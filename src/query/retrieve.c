@@ -7,7 +7,9 @@
 #include "query/number.h"
 #include "query/page.h"
 #include "query/record.h"
+#include "signals/backfill.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 static enum code no_memory(struct error *error)
@@ -101,7 +103,8 @@ static bool set_explanation(struct slate *slate, struct result *result,
         json_quote(&text, slice_of(name, strlen(name)));
         char number[DOUBLE_TEXT_BYTES];
         double_format(lines[i], number);
-        buffer_printf(&text, ",\"value\":%s%s}", number, missing[i] ? ",\"missing\":true" : "");
+        buffer_printf(&text, ",\"value\":%s%s%s}", number, missing[i] ? ",\"missing\":true" : "",
+                      scoring_line_estimated(slate->scoring, i) ? ",\"estimated\":true" : "");
     }
     buffer_put_u8(&text, ']');
     bool ok = !text.failed && cell_set_text(result, cell, buffer_slice(&text));
@@ -217,9 +220,13 @@ static bool explain_item(struct slate *slate, struct result *result, size_t inde
     if (!lines || !missing) return false;
     slate_lines(slate, item, lines, missing);
     bool ok = true;
-    for (size_t i = 0; ok && i < count; i++)
+    for (size_t i = 0; ok && i < count; i++) {
+        bool estimated = scoring_line_estimated(slate->scoring, i);
         ok = score_row(result, rank, item->id, scoring_line_name(slate->scoring, i), lines[i],
-                       missing[i] ? "missing" : "");
+                       missing[i]  ? "missing"
+                       : estimated ? "estimated"
+                                   : "");
+    }
     return ok && score_row(result, rank, item->id, "= score", item->score, "the sum of the lines");
 }
 
@@ -321,6 +328,24 @@ static bool set_limits(struct result *result, struct cell *cell, const struct si
     return ok;
 }
 
+/* "exact", "backfill: 40 % of 12345 entries", "exact from 2026-11-01T10:00:00Z" */
+static bool set_state(struct result *result, struct cell *cell, const struct view *view,
+                      const struct signal *signal)
+{
+    struct backfill_state state = backfill_state(view->ledger, signal->id, view->watermark_ms);
+    char time[TIME_TEXT_BYTES];
+    if (state.is_due && view->backfill_total == 0)
+        return cell_set_format(result, cell, "backfill: waits");
+    if (state.is_due)
+        return cell_set_format(
+            result, cell, "backfill: %d %% of %" PRIu64 " entries",
+            (int)(100.0 * (double)view->backfill_read / (double)view->backfill_total),
+            view->backfill_total);
+    if (!state.is_estimated) return cell_set_format(result, cell, "exact");
+    time_format(state.since_ms, time);
+    return cell_set_format(result, cell, "exact from %s", time);
+}
+
 static bool show_signals(const struct view *view, struct result *result)
 {
     const struct schema *schema = view->schema;
@@ -336,7 +361,7 @@ static bool show_signals(const struct view *view, struct result *result)
                              signal->positive ? "positive " : "",
                              signal->negative ? "negative " : "",
                              signal->builtin ? "built-in" : "") ||
-            !set_limits(result, &row[5], signal))
+            !set_limits(result, &row[5], signal) || !set_state(result, &row[7], view, signal))
             return false;
         uint64_t capped = quota_capped(view->quota, signal->id);
         cell_set_integer(&row[6], capped < INT64_MAX ? (int64_t)capped : INT64_MAX);
@@ -396,15 +421,15 @@ static bool show_texts(const struct view *view, struct result *result)
 enum code show(const struct request *request, struct result *result, struct error *error)
 {
     static const struct {
-        const char *columns[7];
+        const char *columns[8];
         size_t column_count;
         bool (*fill)(const struct view *view, struct result *result);
     } tables[SHOW_KIND_COUNT] = {
         [SHOW_SCHEMA] = {{"definition"}, 1, show_texts},
         [SHOW_FIELDS] = {{"kind", "field", "type"}, 3, show_fields},
         [SHOW_SIGNALS] = {{"signal", "target", "half_lives", "windows", "properties", "limits",
-                           "capped"},
-                          7,
+                           "capped", "state"},
+                          8,
                           show_signals},
         [SHOW_RELATIONS] = {{"relation", "from", "to", "properties"}, 4, show_relations},
         [SHOW_PROFILES] = {{"profile", "version", "definition"}, 3, show_profiles},

@@ -247,6 +247,7 @@ static struct facts facts_of(const struct change *change, const struct schema *s
     case CHANGE_DEFINE:
     case CHANGE_TRANSACTION:
     case CHANGE_CURSOR:
+    case CHANGE_BACKFILL:
         break;
     }
     return facts;
@@ -332,7 +333,7 @@ static bool add_row(const struct tail_request *request, const struct schema *sch
 bool tail_add(const struct tail_request *request, const struct schema *schema, lsn at,
               int64_t time_ms, const struct change *change, struct result *result)
 {
-    if (change->kind == CHANGE_CURSOR) return true;
+    if (change->kind == CHANGE_CURSOR || change->kind == CHANGE_BACKFILL) return true;
     if (change->kind != CHANGE_TRANSACTION)
         return add_row(request, schema, at, time_ms, change, result);
     for (size_t i = 0; i < change->transaction.count; i++) {

@@ -358,6 +358,18 @@ struct program_result program_run(struct program *program, const ordinal *items,
     return (struct program_result){last->values, last->missing};
 }
 
+bool program_is_estimated(const struct program *program)
+{
+    const struct scope *scope = &program->scope;
+    for (size_t i = 0; i < program->count; i++) {
+        const struct instruction *instruction = &program->instructions[i];
+        if (instruction->op == OP_FEATURE &&
+            features_estimated(scope->view->ledger, &instruction->feature, scope->now_ms))
+            return true;
+    }
+    return false;
+}
+
 void program_free(struct program *program)
 {
     if (!program) return;

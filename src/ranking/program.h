@@ -39,6 +39,9 @@ struct program_result {
 };
 struct program_result program_run(struct program *program, const ordinal *items, size_t count);
 
+/* Does it read what is estimated (signals/features.h)? */
+bool program_is_estimated(const struct program *program);
+
 /* Gives back what does not lie in the arena.  `program` may be NULL. */
 void program_free(struct program *program);
 

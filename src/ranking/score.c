@@ -197,3 +197,13 @@ const char *scoring_line_name(const struct scoring *scoring, size_t index)
 {
     return scoring->names[index];
 }
+
+bool scoring_line_estimated(const struct scoring *scoring, size_t index)
+{
+    size_t terms = scoring->term_count > 0 ? scoring->term_count : 1;
+    if (index < terms)
+        return scoring->term_count > 0 && program_is_estimated(scoring->programs[index]);
+    /* The offset comes first. */
+    size_t factor = index - terms;
+    return factor > 0 && program_is_estimated(scoring->programs[scoring->term_count + factor - 1]);
+}

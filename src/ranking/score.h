@@ -35,6 +35,8 @@ void scoring_run(struct scoring *scoring, const ordinal *items, const double *ba
 size_t scoring_line_count(const struct scoring *scoring);
 /* What line `index` is called: a term's spelling, "offset", "times ...", "source". */
 const char *scoring_line_name(const struct scoring *scoring, size_t index);
+/* Is line `index` made of what is estimated (signals/features.h)? */
+bool scoring_line_estimated(const struct scoring *scoring, size_t index);
 
 /* The offset alone: see above.  Pure. */
 double score_offset(double sum, double positive_weights, double negative_weights);

@@ -35,6 +35,7 @@ struct view {
     const struct exposure *exposure;
     const struct served *served;
     const struct coengagement *coengagement;
+    uint64_t backfill_read, backfill_total; /* entries of the log; 0 of 0: none is under way */
     lsn lsn;
     int64_t watermark_ms; /* newest event time; INT64_MIN: no event yet */
 };

@@ -13,6 +13,9 @@ void builder_add_signal(struct schema *schema, const struct signal_definition *d
 /* CAP, SUBLINEAR and TRUST of a signal whose name, kind and values are set. */
 void builder_add_quotas(const struct schema *schema, struct signal *signal,
                         const struct signal_definition *definition, struct violations *violations);
+/* May a signal that was defined before be defined so? */
+void builder_check_again(const struct signal *old, const struct signal *signal,
+                         const struct signal_definition *definition, struct violations *violations);
 void builder_add_exposure(struct schema *schema, const struct exposure_definition *definition,
                           struct violations *violations);
 void builder_add_profile(struct schema *schema, const struct profile_definition *definition,

@@ -40,9 +40,6 @@ static void check_name(const struct schema *schema, const struct name *name,
 {
     if (!name_check(name, "signal", violations)) return;
     const struct signal *other = schema_find_signal(schema, name->text);
-    if (other && !other->builtin)
-        violations_add(violations, name->position, "choose another name",
-                       "signal '%.*s' is already defined", NAME_ARGUMENTS(name->text));
     if (!other && schema->signal_count >= LIMIT_SIGNALS)
         violations_add(violations, name->position, "the limit is fixed",
                        "there are already %d signals", LIMIT_SIGNALS);
@@ -329,7 +326,7 @@ static void check_builtin(struct signal *signal, const struct signal_definition 
     signal->negative = hide;
 }
 
-/* Profiles were resolved against the built-in signal: resolve them again, and refuse a definition
+/* Profiles were resolved against the signal as it was: resolve them again, and refuse a definition
  * with which one of them would not be right. */
 static void recheck_profiles(struct schema *schema, const struct signal_definition *definition,
                              struct violations *violations)
@@ -377,6 +374,8 @@ void builder_add_signal(struct schema *schema, const struct signal_definition *d
     check_polarity(definition, violations);
     builder_add_quotas(schema, &signal, definition, violations);
     if (is_builtin(signal.id)) check_builtin(&signal, definition, violations);
+    if (replaced && !replaced->builtin)
+        builder_check_again(replaced, &signal, definition, violations);
     if (violations->count > 0) return;
     schema->signals[signal.id] = signal;
     if (replaced) {

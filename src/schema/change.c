@@ -35,6 +35,8 @@ const char *change_kind_name(enum change_kind kind)
         return "cursor";
     case CHANGE_SLATE:
         return "slate";
+    case CHANGE_BACKFILL:
+        return "backfill";
     }
     return "unknown";
 }
@@ -378,7 +380,7 @@ static enum code check_transaction(const struct change *change, const struct sch
         const struct change *part = &change->transaction.changes[i];
         if (part->kind == CHANGE_TRANSACTION || part->kind == CHANGE_DEFINE ||
             part->kind == CHANGE_FORGET || part->kind == CHANGE_CURSOR ||
-            part->kind == CHANGE_SLATE) {
+            part->kind == CHANGE_SLATE || part->kind == CHANGE_BACKFILL) {
             error_set(error, CODE_INVALID, AREA_SCHEMA, "a transaction cannot hold a %s",
                       change_kind_name(part->kind));
             return invalid(error, "send it by itself");
@@ -413,6 +415,9 @@ enum code change_check(const struct change *change, const struct schema *schema,
         return check_cursor(&change->cursor, error);
     case CHANGE_SLATE:
         return check_slate(change->slate, error);
+    case CHANGE_BACKFILL: /* the engine's own */
+        assert(change->backfill.signal < schema->signal_count);
+        return CODE_OK;
     }
     return error_set(error, CODE_INVALID, AREA_SCHEMA, "a change has no kind %d", change->kind);
 }

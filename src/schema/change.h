@@ -21,14 +21,17 @@ enum change_kind {
     CHANGE_TRANSACTION = 8,
     CHANGE_FORGET = 9,
     CHANGE_CURSOR = 10,
-    CHANGE_SLATE = 11
+    CHANGE_SLATE = 11,
+    CHANGE_BACKFILL = 12
 };
 
 enum {
-    CHANGE_FORMAT = 3, /* the newest; each change has the oldest that knows what is in it */
+    CHANGE_FORMAT = 4, /* the newest; each change has the oldest that knows what is in it */
     CHANGE_BYTES_MAXIMUM = 1 << 20,  /* encoded */
     CHANGE_DEFINE_MAXIMUM = 1 << 18, /* bytes of a definition's text */
-    CHANGE_TRANSACTION_MAXIMUM = 1000
+    CHANGE_TRANSACTION_MAXIMUM = 1000,
+    CHANGE_BACKFILL_PAIRS = 1000, /* in one change, */
+    CHANGE_BACKFILL_ROW = 1 << 18 /* and bytes of each row */
 };
 
 /* An entity by its id, or by its external key (id is then 0). */
@@ -123,6 +126,23 @@ struct slate_change {
     size_t item_count;
 };
 
+/* What an entity's record is in the half-lives and windows that were added to its signal. */
+struct backfill_pair {
+    entity_id entity;
+    struct slice row; /* of the ledger (docs/formats/rows.md), with nothing but these in it */
+};
+
+/* A part of what a backfill found in the log, or its end.  It holds the values instead of saying
+ * where to find them: who has this entry may not have the log that it was made of any more. */
+struct backfill_change {
+    signal_id signal;
+    lsn defined;      /* of the DEFINE that left it to be done: another one makes it void */
+    bool ends;        /* all pairs are brought, and from now on it is read */
+    int64_t since_ms; /* of the end: it lacks no event after that; INT64_MIN: none at all */
+    const struct backfill_pair *pairs; /* of an end: there are none */
+    size_t pair_count;
+};
+
 struct change {
     enum change_kind kind;
     union {
@@ -133,6 +153,7 @@ struct change {
         struct relate_change relate; /* RELATE, UNRELATE */
         struct cursor_change cursor;
         const struct slate_change *slate;
+        struct backfill_change backfill;
         struct {
             const struct change *changes; /* not themselves transactions or definitions */
             size_t count;

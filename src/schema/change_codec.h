@@ -1,12 +1,9 @@
 /* The bytes of a change.  docs/formats/change.md holds the byte table.
  *
- *   change      = format u8 (3 with a slate in it, 2 for FORGET and CURSOR, else 1), part
- *   part        = kind u8, body
- *   DEFINE      = string
- *   PUT, PATCH  = entity, string key, count, { field, value }*, count, { embedding, value }*
- *   DELETE      = entity
- *   SIGNAL      = signal, flags u8, entity, [entity user], [signed value], [signed time],
- *                 [varint slate, varint position]
+ *   change      = format u8 (4 for BACKFILL, 3 with a slate in it, 2 for FORGET and CURSOR, else
+ * 1), part part        = kind u8, body DEFINE      = string PUT, PATCH  = entity, string key,
+ * count, { field, value }*, count, { embedding, value }* DELETE      = entity SIGNAL      = signal,
+ * flags u8, entity, [entity user], [signed value], [signed time], [varint slate, varint position]
  *   RELATE      = relation, flags u8, entity from, entity to, f32 weight, [signed time]
  *   UNRELATE    = relation, flags u8, entity from, entity to, [signed time]
  *   TRANSACTION = count, part*
@@ -14,9 +11,9 @@
  *   SLATE       = flags u8, [entity user], [string profile, varint version], string query,
  *                 [string surface], varint seed, signed now, varint read at, varint offset,
  *                 count, string source*, count, string feature*, count, served*
- *   served      = varint item, f64 score, varint sources, [varint missing, f64 feature*]
- *   entity      = u8 kind (bit 7: by key), varint id or string key
- *   value       = tag u8, body
+ *   BACKFILL    = signal, varint defined, flags u8, [signed since], count, { varint id, string row
+ * }* served      = varint item, f64 score, varint sources, [varint missing, f64 feature*] entity =
+ * u8 kind (bit 7: by key), varint id or string key value       = tag u8, body
  *
  * Numbers are varints (LEB128, shortest form; signed ones zigzag), strings a varint length and
  * UTF-8, floats the bits of IEEE 754, little-endian.
@@ -61,7 +58,8 @@ enum {
     SLATE_HAS_USER = 1,
     SLATE_HAS_PROFILE = 2,
     SLATE_HAS_SURFACE = 4,
-    SLATE_FLAGS = 7
+    SLATE_FLAGS = 7,
+    BACKFILL_ENDS = 1
 };
 
 #endif

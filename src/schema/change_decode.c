@@ -257,6 +257,31 @@ static void read_cursor(struct decoder *decoder, struct cursor_change *change)
     if (action != CURSOR_DROP) change->position = cursor_varint(&decoder->cursor);
 }
 
+static void read_pair(struct decoder *decoder, struct backfill_pair *pair)
+{
+    pair->entity = cursor_varint(&decoder->cursor);
+    pair->row = cursor_string(&decoder->cursor);
+    if (decoder->cursor.failed) pair->row = slice_of("", 0);
+    if (pair->row.bytes > CHANGE_BACKFILL_ROW) fault(decoder, "row of a backfill");
+}
+
+static void read_backfill(struct decoder *decoder, struct backfill_change *backfill)
+{
+    backfill->signal = (signal_id)read_below(decoder, LIMIT_SIGNALS, "number of a signal");
+    backfill->defined = cursor_varint(&decoder->cursor);
+    uint8_t flags = cursor_u8(&decoder->cursor);
+    if (flags & ~BACKFILL_ENDS) fault(decoder, "flags of a backfill");
+    backfill->ends = flags & BACKFILL_ENDS;
+    if (backfill->ends) backfill->since_ms = cursor_signed(&decoder->cursor);
+    size_t count = read_count(decoder, CHANGE_BACKFILL_PAIRS, 2, "count of pairs");
+    if (backfill->ends != (count == 0)) fault(decoder, "count of pairs");
+    struct backfill_pair *pairs = allocate(decoder, count, sizeof *pairs);
+    for (size_t i = 0; pairs && i < count; i++)
+        read_pair(decoder, &pairs[i]);
+    backfill->pairs = pairs;
+    backfill->pair_count = count;
+}
+
 static const struct slice *read_texts(struct decoder *decoder, size_t limit, size_t *count,
                                       const char *what)
 {
@@ -374,6 +399,9 @@ static void read_part(struct decoder *decoder, uint8_t kind, struct change *chan
     case CHANGE_SLATE:
         change->slate = read_slate(decoder);
         break;
+    case CHANGE_BACKFILL:
+        read_backfill(decoder, &change->backfill);
+        break;
     default:
         fault(decoder, "kind of a change");
     }
@@ -391,6 +419,7 @@ static void read_transaction(struct decoder *decoder, struct change *change)
         if (kind == CHANGE_FORGET) fault(decoder, "forgetting in a transaction");
         if (kind == CHANGE_CURSOR) fault(decoder, "cursor in a transaction");
         if (kind == CHANGE_SLATE) fault(decoder, "slate in a transaction");
+        if (kind == CHANGE_BACKFILL) fault(decoder, "backfill in a transaction");
         read_part(decoder, kind, &changes[i]);
     }
     change->transaction.changes = changes;

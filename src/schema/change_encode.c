@@ -206,6 +206,21 @@ static void write_slate(struct buffer *out, const struct slate_change *slate)
         write_served(out, slate, &slate->items[i]);
 }
 
+static void write_backfill(struct buffer *out, const struct backfill_change *backfill)
+{
+    assert(backfill->ends == (backfill->pair_count == 0));
+    assert(backfill->pair_count <= CHANGE_BACKFILL_PAIRS);
+    buffer_put_varint(out, backfill->signal);
+    buffer_put_varint(out, backfill->defined);
+    buffer_put_u8(out, backfill->ends ? BACKFILL_ENDS : 0);
+    if (backfill->ends) buffer_put_signed(out, backfill->since_ms);
+    buffer_put_varint(out, backfill->pair_count);
+    for (size_t i = 0; i < backfill->pair_count; i++) {
+        buffer_put_varint(out, backfill->pairs[i].entity);
+        buffer_put_string(out, backfill->pairs[i].row);
+    }
+}
+
 static void write_part(struct buffer *out, const struct change *change)
 {
     buffer_put_u8(out, (uint8_t)change->kind);
@@ -240,6 +255,9 @@ static void write_part(struct buffer *out, const struct change *change)
     case CHANGE_SLATE:
         write_slate(out, change->slate);
         break;
+    case CHANGE_BACKFILL:
+        write_backfill(out, &change->backfill);
+        break;
     case CHANGE_TRANSACTION:
         assert(false && "transactions do not nest");
         break;
@@ -256,7 +274,8 @@ static void write_transaction(struct buffer *out, const struct change *change)
         assert(change->transaction.changes[i].kind != CHANGE_DEFINE &&
                change->transaction.changes[i].kind != CHANGE_FORGET);
         assert(change->transaction.changes[i].kind != CHANGE_CURSOR &&
-               change->transaction.changes[i].kind != CHANGE_SLATE);
+               change->transaction.changes[i].kind != CHANGE_SLATE &&
+               change->transaction.changes[i].kind != CHANGE_BACKFILL);
         write_part(out, &change->transaction.changes[i]);
     }
 }
@@ -273,6 +292,8 @@ static size_t largest_append(const struct change *change)
         return LIMIT_TEXT_BYTES;
     case CHANGE_SLATE:
         return LIMIT_SLATE_QUERY;
+    case CHANGE_BACKFILL:
+        return CHANGE_BACKFILL_ROW;
     default:
         return LIMIT_KEY_BYTES;
     }
@@ -281,6 +302,8 @@ static size_t largest_append(const struct change *change)
 uint8_t change_format(const struct change *change)
 {
     switch (change->kind) {
+    case CHANGE_BACKFILL:
+        return 4;
     case CHANGE_SLATE:
         return 3;
     case CHANGE_FORGET:

@@ -37,8 +37,8 @@ struct resolved_change {
     ordinal other;
     entity_id other_id;
 
-    /* SLATE only: by whom it was asked for is `subject`.  Where its items are, ORDINAL_NONE for
-     * one that was never there; and how many users there are */
+    /* SLATE, by whom it was asked for is `subject`: where its items are, and how many users there
+     * are; BACKFILL: where the entities of its pairs are.  ORDINAL_NONE: it was never there */
     const ordinal *items;
     uint32_t user_count;
 

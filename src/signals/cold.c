@@ -235,6 +235,28 @@ out:
     return code;
 }
 
+static enum code warm_backfilled(struct ledger *ledger, const struct resolved_change *change,
+                                 struct error *error)
+{
+    const struct backfill_change *backfill = &change->change->backfill;
+    const struct signal_table *table = &ledger->tables[backfill->signal];
+    struct cold_pair pairs[TOGETHER];
+    size_t count = 0;
+    enum code code;
+    for (size_t i = 0; i < backfill->pair_count; i++) {
+        ordinal entity = change->items[i];
+        if (entity == ORDINAL_NONE || !table_is_cold(table, entity)) continue;
+        if (count == TOGETHER) {
+            TRY(warm_pairs(ledger, pairs, count, error));
+            count = 0;
+        }
+        pairs[count++] = (struct cold_pair){backfill->signal, entity};
+    }
+    code = warm_pairs(ledger, pairs, count, error);
+out:
+    return code;
+}
+
 /* --- Readers --- */
 
 void cold_reader_init(struct cold_reader *reader, const struct ledger *ledger,
@@ -376,6 +398,7 @@ enum code ledger_warm(struct ledger *ledger, const struct resolved_change *chang
     }
     if (change->change->kind == CHANGE_DELETE && change->subject != ORDINAL_NONE)
         return warm_entity(ledger, change->change->delete.kind, change->subject, error);
+    if (change->change->kind == CHANGE_BACKFILL) return warm_backfilled(ledger, change, error);
     if (change->change->kind == CHANGE_DEFINE) return warm_defined(ledger, change->schema, error);
     return CODE_OK;
 }

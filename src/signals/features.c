@@ -26,6 +26,7 @@
 
 #include "signals/ledger_private.h"
 #include "signals/ranked_top.h"
+#include "signals/stand_in.h"
 
 #include <assert.h>
 #include <math.h>
@@ -38,6 +39,7 @@ static const double hour_ms = 3600000;
 struct bound_window {
     uint8_t ring;
     struct window_at at;
+    double factor; /* 0: it is what it says, else a stand-in (stand_in.h) */
 };
 
 /* A feature with all that does not depend on the entity. */
@@ -47,6 +49,7 @@ struct bound_feature {
     const struct signal_table *denominator;
     int64_t now_ms;
     struct decay_now decay;
+    const struct decay_stand_in *stand_in; /* instead; NULL: none is needed */
     struct bound_window window, baseline;
     double recent_ms, before_ms; /* of a velocity: how long each is; before_ms 0: no baseline */
     double prior, prior_mean;
@@ -78,10 +81,25 @@ struct window_value {
     int64_t minimum, maximum;
 };
 
-static struct bound_window bind_window(const struct layout *layout, uint8_t ring, int64_t window_ms,
-                                       int64_t now_ms)
+static struct bound_window bind_window(const struct signal_table *table, uint8_t ring,
+                                       int64_t window_ms, int64_t now_ms)
 {
-    return (struct bound_window){ring, window_at(layout->rings[ring].hop_ms, window_ms, now_ms)};
+    if (gap_shows_in_window(&table->gaps.rings[ring], window_ms, now_ms)) {
+        struct window_stand_in stand_in = window_stand_in(table, ring, window_ms, now_ms);
+        return (struct bound_window){stand_in.ring, stand_in.at, stand_in.factor};
+    }
+    return (struct bound_window){ring,
+                                 window_at(table->layout.rings[ring].hop_ms, window_ms, now_ms), 0};
+}
+
+/* No more than was ever counted. */
+static void stretch(struct window_value *value, double factor, double all)
+{
+    if (!(value->count > 0)) return;
+    if (value->count * factor > all) factor = all / value->count;
+    if (factor < 1) return;
+    value->count *= factor;
+    value->sum *= factor;
 }
 
 static struct window_value read_window(struct held held, const struct layout *layout,
@@ -91,12 +109,15 @@ static struct window_value read_window(struct held held, const struct layout *la
     double count = (double)reading.count - (double)reading.tail_count * reading.tail_outside;
     double sum =
         (to_double(reading.sum) - to_double(reading.tail_sum) * reading.tail_outside) * UNIT;
-    return (struct window_value){
+    struct window_value value = {
         .count = layout->is_weighted ? sum : count,
         .sum = sum,
         .minimum = reading.minimum,
         .maximum = reading.maximum,
     };
+    if (window->factor > 0)
+        stretch(&value, window->factor, counted(layout, held_count(held), held_sum(held, layout)));
+    return value;
 }
 
 /* Of the feature's window, or of all time. */
@@ -180,7 +201,9 @@ static ALWAYS_INLINE bool read_held(const struct bound_feature *bound, struct he
     case FEATURE_DECAY:
     case FEATURE_RATE:
         if (!any) return true;
-        *value = decay_read(&bound->decay, held_decay(held, feature->slot), held_newest_ms(held));
+        *value = bound->stand_in ? decay_stand_in_read(bound->stand_in, &bound->table->layout, held)
+                                 : decay_read(&bound->decay, held_decay(held, feature->slot),
+                                              held_newest_ms(held));
         if (feature->op == FEATURE_RATE) *value *= bound->table->layout.lambda[feature->slot];
         return true;
     case FEATURE_COUNT:
@@ -244,14 +267,29 @@ static void bind_windows(struct bound_feature *bound)
     const struct layout *layout = &bound->table->layout;
     uint8_t slot = bound->feature->slot;
     int64_t window_ms = layout->window_ms[slot], baseline_ms = layout->baseline_ms[slot];
-    bound->window = bind_window(layout, layout->window_ring[slot], window_ms, bound->now_ms);
-    bound->baseline = bind_window(layout, layout->baseline_ring[slot], baseline_ms, bound->now_ms);
+    bound->window = bind_window(bound->table, layout->window_ring[slot], window_ms, bound->now_ms);
+    bound->baseline =
+        bind_window(bound->table, layout->baseline_ring[slot], baseline_ms, bound->now_ms);
     bound->recent_ms = (double)window_ms;
     bound->before_ms = (double)(baseline_ms - window_ms);
 }
 
+static void bind_decay(struct bound_feature *bound, struct decay_stand_in *stand_in)
+{
+    const struct signal_table *table = bound->table;
+    uint8_t slot = bound->feature->slot;
+    const struct decay *decay = &table->layout.decays[slot];
+    if (!gap_shows_in_decay(&table->gaps.decays[slot], decay->half_life_ms, bound->now_ms)) {
+        bound->decay = decay_now(decay, bound->now_ms);
+        return;
+    }
+    decay_stand_in_init(stand_in, table, slot, bound->now_ms);
+    bound->stand_in = stand_in;
+}
+
+/* `stand_in`: where one is put if it is needed; it is lent to the bound feature. */
 static void bind(struct bound_feature *bound, const struct ledger *ledger,
-                 const struct feature *feature, int64_t now_ms)
+                 const struct feature *feature, int64_t now_ms, struct decay_stand_in *stand_in)
 {
     static const struct signal_table nothing;
     assert(feature->signal < LIMIT_SIGNALS);
@@ -271,7 +309,17 @@ static void bind(struct bound_feature *bound, const struct ledger *ledger,
     if (has && reads_window(feature)) bind_windows(bound);
     if (isnan(bound->prior_mean)) bound->prior_mean = global_mean(bound);
     if (has && (feature->op == FEATURE_DECAY || feature->op == FEATURE_RATE))
-        bound->decay = decay_now(&table->layout.decays[feature->slot], now_ms);
+        bind_decay(bound, stand_in);
+}
+
+bool features_estimated(const struct ledger *ledger, const struct feature *feature, int64_t now_ms)
+{
+    struct bound_feature bound;
+    struct decay_stand_in stand_in;
+    bind(&bound, ledger, feature, now_ms, &stand_in);
+    return bound.stand_in || bound.window.factor > 0 ||
+           (bound.baseline.factor > 0 &&
+            (feature->op == FEATURE_VELOCITY || feature->op == FEATURE_RELATIVE_VELOCITY));
 }
 
 /* Has the rows of what is cold read in; false: nothing is. */
@@ -315,7 +363,8 @@ void features_read(const struct ledger *ledger, const struct feature *feature, i
                    const ordinal *ordinals, size_t count, struct feature_column out)
 {
     struct bound_feature bound;
-    bind(&bound, ledger, feature, now_ms);
+    struct decay_stand_in stand_in;
+    bind(&bound, ledger, feature, now_ms, &stand_in);
     read_column(&bound, ordinals, count, out);
 }
 
@@ -330,8 +379,9 @@ int64_t features_count(const struct ledger *ledger, signal_id signal, uint8_t sl
     if (slot == WINDOW_ALL) return held_count(held);
     if (slot >= layout->window_count) return 0;
     uint8_t ring = layout->window_ring[slot];
-    struct bound_window window = bind_window(layout, ring, layout->window_ms[slot], now_ms);
-    return held_window(held, layout, ring, &window.at).count;
+    struct window_at window =
+        window_at(layout->rings[ring].hop_ms, layout->window_ms[slot], now_ms);
+    return held_window(held, layout, ring, &window).count;
 }
 
 /* Those of the signal from *next on, `most` at a time. */
@@ -350,11 +400,12 @@ size_t features_top(const struct ledger *ledger, const struct feature *feature, 
     enum { TOGETHER = 512 };
     struct bound_feature bound;
     struct ranked_top top = {out, limit, 0};
+    struct decay_stand_in stand_in;
     ordinal ordinals[TOGETHER];
     double values[TOGETHER];
     bool missing[TOGETHER];
     size_t next = 0, count;
-    bind(&bound, ledger, feature, now_ms);
+    bind(&bound, ledger, feature, now_ms, &stand_in);
     const struct signal_table *table = bound.table;
     if (limit == 0) return 0;
     while ((count = list_some(table, &next, ordinals, TOGETHER)) > 0) {
@@ -375,7 +426,7 @@ struct velocity_reading features_velocity(const struct ledger *ledger, signal_id
 {
     struct feature feature = {.op = FEATURE_VELOCITY, .signal = signal, .slot = slot};
     struct bound_feature bound;
-    bind(&bound, ledger, &feature, now_ms);
+    bind(&bound, ledger, &feature, now_ms, NULL);
     struct held held = table_find(bound.table, entity);
     assert(!table_is_cold(bound.table, entity));
     if (!held_any(held)) return (struct velocity_reading){0};

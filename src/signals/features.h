@@ -45,6 +45,10 @@ struct feature_column {
 void features_read(const struct ledger *ledger, const struct feature *feature, int64_t now_ms,
                    const ordinal *ordinals, size_t count, struct feature_column out);
 
+/* Are these values estimates?  So they are while a half-life or window that was added lacks what
+ * was before (signals/gaps.h); stand_in.c has the formulas. */
+bool features_estimated(const struct ledger *ledger, const struct feature *feature, int64_t now_ms);
+
 /* Events in a window (or WINDOW_ALL) as shown to people: a whole number, with all of the bucket at
  * the window's old end, so never less than the exact count.  Of a pair that is not cold. */
 int64_t features_count(const struct ledger *ledger, signal_id signal, uint8_t slot, ordinal entity,

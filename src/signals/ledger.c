@@ -209,6 +209,18 @@ static bool ledger_drop(struct ledger *ledger, signal_id signal, ordinal entity)
     return true;
 }
 
+bool ledger_replace(struct ledger *ledger, signal_id signal, ordinal entity, struct record *record)
+{
+    struct signal_table *table = &ledger->tables[signal];
+    struct held before = table_find(table, entity);
+    assert(held_count(before) == record->count && held_sum(before, &table->layout) == record->sum);
+    if (!mark_dirty(ledger, signal, entity, before)) return false;
+    record->dirty = true;
+    if (!ledger_put(ledger, table, entity, record)) return false;
+    free_record(ledger, before);
+    return true;
+}
+
 static bool convert_one(struct ledger *ledger, signal_id signal, ordinal entity,
                         const struct layout *to)
 {
@@ -249,21 +261,45 @@ static bool table_convert(struct ledger *ledger, signal_id signal, const struct 
     return true;
 }
 
-bool ledger_adopt(struct ledger *ledger, const struct schema *schema)
+static void convert_gaps(struct ledger *ledger, struct signal_table *table, const struct layout *to,
+                         lsn defined, int64_t since_ms)
+{
+    /* Where nothing was counted nothing is missing. */
+    struct gaps gaps = {0};
+    if (table->record_count > 0)
+        gaps = gaps_convert(&table->gaps, &table->layout, to, defined, since_ms);
+    ledger->gaps_dirty = ledger->gaps_dirty || gaps_any(&gaps) || gaps_any(&table->gaps);
+    table->gaps = gaps;
+}
+
+static void layout_of(const struct ledger *ledger, const struct signal *signal,
+                      struct layout *layout)
+{
+    if (ledger->focus && ledger->focus->is[signal->id])
+        *layout = ledger->focus->layouts[signal->id];
+    else
+        layout_init(layout, signal);
+}
+
+bool ledger_adopt(struct ledger *ledger, const struct schema *schema, lsn defined, int64_t since_ms)
 {
     if (ledger->schema == schema && ledger->text_count == schema->text_count) return true;
     for (size_t i = 0; i < schema->signal_count && i < LIMIT_SIGNALS; i++) {
         struct signal_table *table = &ledger->tables[i];
         struct layout layout;
-        layout_init(&layout, &schema->signals[i]);
+        layout_of(ledger, &schema->signals[i], &layout);
         bool same =
             layout.kind == table->layout.kind && layout_same_records(&layout, &table->layout);
-        if (table->known && !same && !table_convert(ledger, (signal_id)i, &layout)) return false;
+        if (table->known && !same) {
+            convert_gaps(ledger, table, &layout, defined, since_ms);
+            if (!table_convert(ledger, (signal_id)i, &layout)) return false;
+        }
         table->layout = layout;
         table->pool = &ledger->pool;
         table->stays = schema->signals[i].popular_count > 0;
         assert(!table->stays || table->cold_count == 0);
         table->known = true;
+        table->idle = ledger->focus && !ledger->focus->is[i];
     }
     ledger->schema = schema;
     ledger->text_count = schema->text_count;
@@ -381,9 +417,10 @@ static void event_init(struct compact_event *event, const struct signal_table *t
 }
 
 /* Does it count anything? */
-static ALWAYS_INLINE bool counts(const struct resolved_change *change)
+static ALWAYS_INLINE bool counts(struct ledger *ledger, const struct resolved_change *change)
 {
-    return change->effective && change->subject != ORDINAL_NONE && change->contribution_count > 0;
+    return change->effective && change->subject != ORDINAL_NONE && change->contribution_count > 0 &&
+           !table_of(ledger, change)->idle;
 }
 
 /* It counts something; `event` is its first contribution. */
@@ -415,15 +452,17 @@ static bool apply_delete(struct ledger *ledger, const struct resolved_change *ch
 static enum code ledger_apply(void *fold, const struct resolved_change *change, struct error *error)
 {
     struct ledger *ledger = fold;
-    if (!ledger_adopt(ledger, change->schema)) return no_memory(error);
+    if (!ledger_adopt(ledger, change->schema, change->lsn, change->watermark_ms))
+        return no_memory(error);
     bool applied = true;
-    if (change->change->kind == CHANGE_SIGNAL && counts(change)) {
+    if (change->change->kind == CHANGE_SIGNAL && counts(ledger, change)) {
         struct found found = find(ledger, change);
         struct compact_event event;
         event_init(&event, found.table, change, 0);
         applied = apply_signal(ledger, change, &event, &found);
     }
     if (change->change->kind == CHANGE_DELETE) applied = apply_delete(ledger, change);
+    if (change->change->kind == CHANGE_BACKFILL) applied = ledger_backfill(ledger, change);
     return applied ? CODE_OK : no_memory(error);
 }
 
@@ -457,7 +496,7 @@ static ALWAYS_INLINE size_t tile_fill(struct tile *tile, struct ledger *ledger,
         const struct resolved_change *change = &changes[at];
         assert(change->change->kind == CHANGE_SIGNAL);
         assert(change->schema == changes[0].schema);
-        if (!counts(change)) continue;
+        if (!counts(ledger, change)) continue;
         struct signal_table *table = table_of(ledger, change);
         slots_prefetch_page(&table->slots, change->subject);
         tile->look_ups[taken].change = change;
@@ -529,7 +568,9 @@ static enum code ledger_apply_signals(void *fold, const struct resolved_change *
 {
     struct ledger *ledger = fold;
     struct tile tiles[2];
-    if (count > 0 && !ledger_adopt(ledger, changes[0].schema)) return no_memory(error);
+    if (count > 0 &&
+        !ledger_adopt(ledger, changes[0].schema, changes[0].lsn, changes[0].watermark_ms))
+        return no_memory(error);
     size_t taken = tile_fill(&tiles[0], ledger, changes, count);
     tile_look_up(&tiles[0], ledger);
     for (unsigned at = 0; tiles[at].count > 0; at ^= 1) {
@@ -554,6 +595,8 @@ static void ledger_seal(void *fold)
     ledger->dirty = empty;
     for (size_t i = 0; i < ledger->sealed.count; i++)
         set_dirty(find_dirty(ledger, &ledger->sealed.list[i]), false);
+    ledger->gaps_sealed = ledger->gaps_dirty;
+    ledger->gaps_dirty = false;
 }
 
 static void dirty_list_release(struct dirty_list *dirty, struct memory *memory)
@@ -580,6 +623,8 @@ static void ledger_sealed(void *fold, bool durable)
             dirty->count += sealed->count;
         }
     }
+    ledger->gaps_dirty = ledger->gaps_dirty || (!durable && ledger->gaps_sealed);
+    ledger->gaps_sealed = false;
     sealed->count = 0;
     dirty_list_release(sealed, ledger->memory); /* there may be ten times as many as next time */
 }
@@ -669,6 +714,7 @@ static void ledger_free(void *fold)
                 record_free(table_find(table, (ordinal)j).record, ledger->memory);
         slots_release(&table->slots, ledger->memory);
     }
+    memory_free(ledger->memory, ledger->focus, sizeof *ledger->focus);
     pool_release(&ledger->pool);
     record_free(ledger->cold, ledger->memory);
     dirty_list_release(&ledger->dirty, ledger->memory);

@@ -4,6 +4,7 @@
 
 #include "signals/cold.h"
 #include "signals/compact.h"
+#include "signals/gaps.h"
 #include "signals/ledger.h"
 #include "signals/slots.h"
 
@@ -30,7 +31,9 @@ struct dirty_list {
 /* All records of one signal. */
 struct signal_table {
     bool known;
+    bool idle; /* of a ledger with a focus: nothing is counted */
     struct layout layout;
+    struct gaps gaps;
     const struct pool *pool; /* the ledger's */
     struct slots slots;  /* blocks of class 0 hold a pointer to a record, others a compact one */
     size_t record_count; /* cold ones too */
@@ -45,8 +48,10 @@ struct ledger {
     struct memory *memory;
     struct ledger_ids ids;
     struct pool pool;
-    const struct schema *schema; /* the one that the layouts follow; compared, never followed */
-    size_t text_count;           /* of the same: no two schemas of a database share both */
+    const struct schema *schema;  /* the one that the layouts follow; compared, never followed */
+    size_t text_count;            /* of the same: no two schemas of a database share both */
+    struct ledger_focus *focus;   /* NULL: it counts all signals, as the schema has them */
+    bool gaps_dirty, gaps_sealed; /* their row is not as in the store; it is being written */
     struct signal_table tables[LIMIT_SIGNALS];
     struct dirty_list dirty;  /* changed since the last seal */
     struct dirty_list sealed; /* being written */
@@ -170,10 +175,29 @@ MUST_USE bool ledger_put(struct ledger *ledger, struct signal_table *table, ordi
 void ledger_give_up(struct ledger *ledger, signal_id signal, ordinal entity);
 /* A copy as a record.  Something is there, and not cold.  NULL: no memory. */
 struct record *ledger_copy(const struct ledger *ledger, signal_id signal, ordinal entity);
+/* Takes the record over instead of what is there, which counts as many events and as much.  false:
+ * no memory, and the caller still owns it. */
+MUST_USE bool ledger_replace(struct ledger *ledger, signal_id signal, ordinal entity,
+                             struct record *record);
 
-/* Follows the schema: a signal that was defined anew has its records brought into its new layout,
- * where a new half-life or window starts at nothing.  false: no memory. */
-MUST_USE bool ledger_adopt(struct ledger *ledger, const struct schema *schema);
+/* Follows the schema: a signal that was defined anew at `defined`, with the newest event at
+ * `since_ms`, has its records brought into its new layout, where a new half-life or window starts
+ * at what is known, with a gap.  false: no memory. */
+MUST_USE bool ledger_adopt(struct ledger *ledger, const struct schema *schema, lsn defined,
+                           int64_t since_ms);
+
+/* backfill.c.  The row of all gaps: puts it, or takes it away; and reads it. */
+enum code ledger_put_gaps(const struct ledger *ledger, bool is_new, struct store_batch *batch,
+                          struct error *error);
+enum code ledger_load_gaps(struct ledger *ledger, struct store *store, struct error *error);
+/* What a BACKFILL says.  false: no memory. */
+MUST_USE bool ledger_backfill(struct ledger *ledger, const struct resolved_change *change);
+
+/* The only signals that a ledger counts, in layouts of their own. */
+struct ledger_focus {
+    bool is[LIMIT_SIGNALS];
+    struct layout layouts[LIMIT_SIGNALS];
+};
 
 /* cold.c: */
 

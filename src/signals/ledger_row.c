@@ -224,6 +224,7 @@ enum code ledger_write(void *fold, struct store_batch *batch, struct error *erro
     buffer_init(&row, ledger->memory, ROW_BYTES_MAXIMUM);
     for (size_t i = 0; i < ledger->sealed.count; i++)
         TRY(write_row(ledger, &ledger->sealed.list[i], batch, &row, error));
+    if (ledger->gaps_sealed) TRY(ledger_put_gaps(ledger, false, batch, error));
 out:
     buffer_release(&row);
     return code;
@@ -268,6 +269,7 @@ enum code ledger_dump(const void *fold, struct store_batch *batch, struct error 
             TRY(write_row(ledger, &one, batch, &row, error));
         }
     }
+    TRY(ledger_put_gaps(ledger, true, batch, error));
 out:
     buffer_release(&row);
     return code;
@@ -339,6 +341,7 @@ static enum code load_row(struct loading *loading, struct slice key, struct slic
     if (signal >= LIMIT_SIGNALS || !ledger->tables[signal].known ||
         ledger->tables[signal].layout.kind != kind)
         return damaged(id, error);
+    if (ledger->tables[signal].idle) return CODE_OK;
     ordinal entity = ledger->ids.ordinal_of(ledger->ids.context, kind, id);
     if (entity == ORDINAL_NONE || slots_find(&ledger->tables[signal].slots, entity) != 0)
         return damaged(id, error);
@@ -373,10 +376,12 @@ enum code ledger_load(void *fold, struct store *store, const struct schema *sche
     struct ledger *ledger = fold;
     struct loading loading = {.ledger = ledger, .store = store, .newest_ms = INT64_MIN};
     enum code code = CODE_OK;
-    if (!ledger_adopt(ledger, schema)) return error_no_memory(error, AREA_SIGNALS, sizeof *ledger);
+    if (!ledger_adopt(ledger, schema, 0, INT64_MIN))
+        return error_no_memory(error, AREA_SIGNALS, sizeof *ledger);
     if (ledger->budget_bytes > 0) ledger->store = store;
     for (; loading.kind < ENTITY_KIND_COUNT; loading.kind++)
         TRY(load_kind(&loading, error));
+    code = ledger_load_gaps(ledger, store, error);
 out:
     return code;
 }

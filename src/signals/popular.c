@@ -30,6 +30,7 @@ enum { STEPS = 16, STEP_BITS = 4, DOUBLE_MANTISSA_BITS = 52, DOUBLE_BIAS = 1023 
 struct popular_table {
     uint32_t count;
     uint8_t slots[LIMIT_HALF_LIVES];
+    struct decay decays[LIMIT_HALF_LIVES]; /* of these, in whose units keys are */
     struct key_index indexes[LIMIT_HALF_LIVES];
 };
 
@@ -110,6 +111,7 @@ static bool build(struct popular *popular, const struct signal *signal)
     table->count = signal->popular_count;
     for (uint32_t i = 0; i < table->count; i++) {
         table->slots[i] = signal->popular_slots[i];
+        table->decays[i] = records->layout.decays[table->slots[i]];
         key_index_init(&table->indexes[i], popular->memory, &popular->source, signal);
     }
     for (size_t item = 0; item < slots_end(&records->slots); item++)
@@ -117,18 +119,39 @@ static bool build(struct popular *popular, const struct signal *signal)
     return true;
 }
 
-/* A signal may be defined a second time: `impression` and `hide`. */
-static bool fits(const struct popular_table *table, const struct signal *signal)
+/* A signal may be defined anew, also with other half-lives in the same slots. */
+static bool fits(const struct popular_table *table, const struct layout *layout,
+                 const struct signal *signal)
 {
     if (!table) return signal->popular_count == 0;
-    return table->count == signal->popular_count &&
-           memcmp(table->slots, signal->popular_slots, table->count) == 0;
+    if (table->count != signal->popular_count) return false;
+    for (uint32_t i = 0; i < table->count; i++) {
+        const struct decay *decay = &layout->decays[signal->popular_slots[i]];
+        if (table->slots[i] != signal->popular_slots[i] ||
+            table->decays[i].half_life_ms != decay->half_life_ms ||
+            table->decays[i].spare_bits != decay->spare_bits)
+            return false;
+    }
+    return true;
 }
 
 static bool adopt(struct popular *popular, const struct schema *schema)
 {
-    for (size_t i = 0; i < schema->signal_count; i++)
-        if (!fits(popular->tables[i], &schema->signals[i]) && !build(popular, &schema->signals[i]))
+    for (size_t i = 0; i < schema->signal_count; i++) {
+        const struct signal *signal = &schema->signals[i];
+        const struct layout *layout = &ledger_table(popular, signal->id)->layout;
+        if (!fits(popular->tables[i], layout, signal) && !build(popular, signal)) return false;
+    }
+    return true;
+}
+
+/* What a backfill brought has other sums. */
+static bool apply_backfill(struct popular *popular, const struct resolved_change *change)
+{
+    const struct backfill_change *backfill = &change->change->backfill;
+    for (size_t i = 0; popular->tables[backfill->signal] && i < backfill->pair_count; i++)
+        if (change->items[i] != ORDINAL_NONE &&
+            !update(popular, backfill->signal, change->items[i]))
             return false;
     return true;
 }
@@ -183,6 +206,9 @@ static enum code popular_apply(void *fold, const struct resolved_change *change,
     case CHANGE_PUT:
     case CHANGE_PATCH:
         applied = apply_put(fold, change);
+        break;
+    case CHANGE_BACKFILL:
+        applied = apply_backfill(fold, change);
         break;
     default:
         break;

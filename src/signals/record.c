@@ -166,6 +166,37 @@ static decay_sum convert_decay(const struct record *old, const struct layout *fr
     return 0;
 }
 
+/* The sums of what the finer ring has. */
+static bool fill_ring(struct record *record, const struct layout *layout, uint32_t ring,
+                      struct memory *memory)
+{
+    const struct ring *finer = &record->rings[ring - 1];
+    int64_t ratio = layout->rings[ring].hop_ms / layout->rings[ring - 1].hop_ms;
+    for (uint32_t i = 0; i < finer->count; i++) {
+        struct bucket bucket = finer->buckets[i];
+        int64_t left;
+        bucket.number = floor_divide(bucket.number, ratio, &left);
+        if (!ring_add(&record->rings[ring], &layout->rings[ring], memory, record->newest_ms,
+                      &bucket))
+            return false;
+    }
+    return true;
+}
+
+static bool convert_ring(struct record *record, uint32_t ring, struct record *old,
+                         const struct layout *from, const struct layout *to, struct memory *memory)
+{
+    const struct ring_shape *shape = &to->rings[ring];
+    for (uint32_t i = 0; i < from->ring_count; i++) {
+        if (from->rings[i].hop_ms != shape->hop_ms) continue;
+        record->rings[ring] = old->rings[i];
+        old->rings[i] = (struct ring){0};
+        ring_prune(&record->rings[ring], shape, record->newest_ms);
+        return true;
+    }
+    return ring == 0 || fill_ring(record, to, ring, memory);
+}
+
 struct record *record_convert(struct record *old, const struct layout *from,
                               const struct layout *to, struct memory *memory)
 {
@@ -181,11 +212,9 @@ struct record *record_convert(struct record *old, const struct layout *from,
     for (uint32_t i = 0; i < to->decay_count; i++)
         record->decays[i] = convert_decay(old, from, &to->decays[i]);
     for (uint32_t i = 0; i < to->ring_count; i++) {
-        for (uint32_t j = 0; j < from->ring_count; j++) {
-            if (from->rings[j].hop_ms != to->rings[i].hop_ms) continue;
-            record->rings[i] = old->rings[j];
-            old->rings[j] = (struct ring){0};
-            ring_prune(&record->rings[i], &to->rings[i], record->newest_ms);
+        if (!convert_ring(record, i, old, from, to, memory)) {
+            record_free(record, memory);
+            return NULL;
         }
         for (uint32_t b = 0; !to->keeps_extremes && b < record->rings[i].count; b++) {
             record->rings[i].buckets[b].minimum = INT64_MAX;

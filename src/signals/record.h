@@ -61,8 +61,9 @@ size_t record_bytes(const struct record *record);
 /* Counts an event.  `decays` false: in totals and windows only.  false: no memory. */
 MUST_USE bool record_add(struct record *record, const struct layout *layout, struct memory *memory,
                          const struct contribution *event, bool decays);
-/* A copy of `old`, of layout `from`, in layout `to`: what both have in common is kept.  Takes the
- * rings that it can use out of `old`.  NULL on no memory. */
+/* A copy of `old`, of layout `from`, in layout `to`: what both have in common is kept, and a ring
+ * that is new starts with what the next finer one has.  Takes the rings that it can use out of
+ * `old`.  NULL on no memory. */
 struct record *record_convert(struct record *old, const struct layout *from,
                               const struct layout *to, struct memory *memory);
 bool record_check(const struct record *record, const struct layout *layout, char *reason,

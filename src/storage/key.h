@@ -56,6 +56,7 @@ struct key_range key_range_of_tag(uint64_t id, enum key_tag tag, struct key_boun
 #define KEY_UUID          KEY_TEXT("uuid")
 #define KEY_CURSORS       KEY_TEXT("cursors")
 #define KEY_CAPPED        KEY_TEXT("capped")
+#define KEY_GAPS          KEY_TEXT("gaps") /* of signals that were defined anew */
 #define KEY_SCHEMA_PREFIX "schema/"
 #define KEY_FORGET_PREFIX "forget/" /* users whose rows are gone, and maybe not all their bytes */
 #define KEY_GROUP_PREFIX  "group/"  /* totals of a signal by the values of a field */

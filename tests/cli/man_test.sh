@@ -1,7 +1,7 @@
 #!/bin/bash
 # The manual page and the help texts tell the same options, commands and defaults.
 set -u
-commands="size import check log salvage follow status backup restore"
+commands="backfill size import check log salvage follow status backup restore"
 page=$TIDAL_SOURCE_DIR/docs/man/tidal.1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

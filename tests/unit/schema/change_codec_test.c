@@ -160,6 +160,27 @@ static void golden_cursor_has_its_bytes(struct test *t)
     fixture_release(&f);
 }
 
+static void golden_backfill_has_its_bytes(struct test *t)
+{
+    struct fixture f;
+    fixture_init(&f);
+    struct backfill_pair pairs[] = {{5, text_of("row")}, {300, text_of("\xff")}};
+    struct change change = {
+        .kind = CHANGE_BACKFILL,
+        .backfill = {.signal = 2, .defined = 300, .pairs = pairs, .pair_count = 2}};
+    CHECK(ENCODES_TO(&f, &change, "\x04\x0c\x02\xac\x02\x00\x02\x05\x03row\xac\x02\x01\xff"));
+    change.backfill =
+        (struct backfill_change){.signal = 2, .defined = 1, .ends = true, .since_ms = 1};
+    CHECK(ENCODES_TO(&f, &change, "\x04\x0c\x02\x01\x01\x02\x00"));
+    CHECK_EQ(DECODE(&f, "\x04\x0c\x02\x01\x01\x02\x01\x05\x01x"), CODE_CORRUPT); /* both */
+    CHECK_EQ(DECODE(&f, "\x04\x0c\x02\x01\x00\x00"), CODE_CORRUPT);              /* neither */
+    CHECK_EQ(DECODE(&f, "\x04\x0c\x02\x01\x02\x02\x00"), CODE_CORRUPT);
+    CHECK_EQ(DECODE(&f, "\x04\x0c\x40\x01\x01\x02\x00"), CODE_CORRUPT);
+    CHECK_EQ(DECODE(&f, "\x03\x0c\x02\x01\x01\x02\x00"), CODE_CORRUPT);
+    CHECK_EQ(DECODE(&f, "\x01\x08\x01\x0c\x02\x01\x01\x02\x00"), CODE_CORRUPT);
+    fixture_release(&f);
+}
+
 static void golden_slate_has_its_bytes(struct test *t)
 {
     struct fixture f;
@@ -224,9 +245,9 @@ static void a_newer_format_is_named_as_such(struct test *t)
 {
     struct fixture f;
     fixture_init(&f);
-    CHECK_EQ(DECODE(&f, "\x04\x04\x00\x01"), CODE_VERSION);
-    CHECK(strstr(f.error.message, "format 4, newer than 3"));
-    CHECK_EQ(DECODE(&f, "\x04"), CODE_VERSION);
+    CHECK_EQ(DECODE(&f, "\x05\x04\x00\x01"), CODE_VERSION);
+    CHECK(strstr(f.error.message, "format 5, newer than 4"));
+    CHECK_EQ(DECODE(&f, "\x05"), CODE_VERSION);
     /* Each kind has one format: the oldest that knows it. */
     CHECK_EQ(DECODE(&f, "\x02\x04\x00\x01"), CODE_CORRUPT);
     CHECK_EQ(DECODE(&f, "\x03\x04\x00\x01"), CODE_CORRUPT);
@@ -248,7 +269,9 @@ static void what_no_encoder_wrote_is_refused_by_name(struct test *t)
         {BYTES(""), "it ends early"},
         {BYTES("\x01"), "it ends early"},
         {BYTES("\x01\x00"), "kind of a change"},
-        {BYTES("\x01\x0c\x00\x01"), "kind of a change"},
+        {BYTES("\x01\x0d\x00\x01"), "kind of a change"},
+        {BYTES("\x04\x0c\x02\x01\x02\x00"), "flags of a backfill"},
+        {BYTES("\x04\x0c\x02\x01\x00\x00"), "count of pairs"},
         {BYTES("\x01\x04\x03\x01"), "kind of an entity"},
         {BYTES("\x01\x04\x00\x81\x00"), "it ends early"}, /* a varint with a needless byte */
         {BYTES("\x01\x04\x00\x01\x00"), "trailing bytes"},
@@ -616,6 +639,21 @@ static struct change draw_slate(struct arena *arena, struct choices *choices)
     return (struct change){.kind = CHANGE_SLATE, .slate = slate};
 }
 
+static struct change draw_backfill(struct arena *arena, struct choices *choices)
+{
+    struct backfill_change backfill = {.signal = (signal_id)choose(choices, LIMIT_SIGNALS - 1),
+                                       .defined = draw_u64(choices),
+                                       .pair_count = choose(choices, 5)};
+    struct backfill_pair *pairs = arena_array(arena, backfill.pair_count + 1, sizeof *pairs);
+    if (!pairs) abort();
+    for (size_t i = 0; i < backfill.pair_count; i++)
+        pairs[i] = (struct backfill_pair){draw_u64(choices), draw_text(arena, choices, 0, 300)};
+    backfill.pairs = pairs;
+    backfill.ends = backfill.pair_count == 0;
+    if (backfill.ends) backfill.since_ms = draw_signed(choices);
+    return (struct change){.kind = CHANGE_BACKFILL, .backfill = backfill};
+}
+
 static struct change draw_change(struct arena *arena, struct choices *choices)
 {
     if (choose_one_in(choices, 20))
@@ -625,6 +663,7 @@ static struct change draw_change(struct arena *arena, struct choices *choices)
         return (struct change){.kind = CHANGE_FORGET,
                                .delete = draw_entity(arena, choices, ENTITY_USER)};
     if (choose_one_in(choices, 12)) return draw_slate(arena, choices);
+    if (choose_one_in(choices, 12)) return draw_backfill(arena, choices);
     if (choose_one_in(choices, 12)) {
         enum cursor_action action = (enum cursor_action)(CURSOR_DEFINE + choose(choices, 2));
         struct cursor_change cursor = {.action = action,
@@ -707,6 +746,16 @@ static bool slates_equal(const struct slate_change *a, const struct slate_change
     return same;
 }
 
+static bool backfills_equal(const struct backfill_change *a, const struct backfill_change *b)
+{
+    bool same = a->signal == b->signal && a->defined == b->defined && a->ends == b->ends &&
+                a->since_ms == b->since_ms && a->pair_count == b->pair_count;
+    for (size_t i = 0; same && i < a->pair_count; i++)
+        same = a->pairs[i].entity == b->pairs[i].entity &&
+               slice_equal(a->pairs[i].row, b->pairs[i].row);
+    return same;
+}
+
 static bool changes_equal(const struct change *a, const struct change *b)
 {
     if (a->kind != b->kind) return false;
@@ -729,6 +778,8 @@ static bool changes_equal(const struct change *a, const struct change *b)
                slice_equal(a->cursor.name, b->cursor.name);
     case CHANGE_SLATE:
         return slates_equal(a->slate, b->slate);
+    case CHANGE_BACKFILL:
+        return backfills_equal(&a->backfill, &b->backfill);
     case CHANGE_TRANSACTION:
         break;
     }
@@ -743,7 +794,7 @@ static void a_change_survives_its_encoding(struct test *t)
 {
     struct fixture f;
     fixture_init(&f);
-    int kinds[CHANGE_SLATE + 1] = {0};
+    int kinds[CHANGE_BACKFILL + 1] = {0};
     for (uint64_t seed = 1; seed <= 20000; seed++) {
         struct choices choices;
         choices_from_seed(&choices, seed, NULL);
@@ -754,7 +805,7 @@ static void a_change_survives_its_encoding(struct test *t)
         CHECK(changes_equal(&change, &back));
         kinds[change.kind]++;
     }
-    for (int kind = CHANGE_DEFINE; kind <= CHANGE_SLATE; kind++)
+    for (int kind = CHANGE_DEFINE; kind <= CHANGE_BACKFILL; kind++)
         CHECK(kinds[kind] > 200);
     fixture_release(&f);
 }
@@ -834,7 +885,7 @@ static void any_bytes_are_an_error_or_the_one_encoding_of_a_change(struct test *
     struct fixture f;
     int accepted = 0;
     fixture_init(&f);
-    for (uint64_t seed = 1; seed <= 100000; seed++) {
+    for (uint64_t seed = 1; seed <= 150000; seed++) {
         struct choices choices;
         choices_from_seed(&choices, seed, NULL);
         arena_reset(&f.arena);
@@ -874,7 +925,7 @@ int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(golden_changes_have_their_bytes), CASE(golden_put_has_its_bytes),
                CASE(golden_cursor_has_its_bytes), CASE(golden_slate_has_its_bytes),
-               CASE(a_signal_that_cites_a_slate_has_its_bytes),
+               CASE(golden_backfill_has_its_bytes), CASE(a_signal_that_cites_a_slate_has_its_bytes),
                CASE(a_newer_format_is_named_as_such),
                CASE(what_no_encoder_wrote_is_refused_by_name),
                CASE(a_change_that_is_too_large_is_refused_by_the_encoder),

@@ -98,7 +98,7 @@ static bool redefine(struct side *side, bool to_other)
     struct signal *view = &world->signals[VIEW];
     struct change change = {.kind = CHANGE_DEFINE};
     struct resolved_change resolved = {
-        .change = &change, .subject = ORDINAL_NONE, .other = ORDINAL_NONE};
+        .lsn = 1, .change = &change, .subject = ORDINAL_NONE, .other = ORDINAL_NONE};
     world_half_lives(view, (const int64_t[]){HOUR, DAY, 7 * DAY}, to_other ? 1 : 3);
     world_windows(view, (const int64_t[]){7 * MINUTE, HOUR, DAY, 7 * DAY, 30 * DAY},
                   to_other ? 3 : 5);
