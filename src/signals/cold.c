@@ -143,6 +143,7 @@ static enum code ask_for_all(struct cold_request *request, signal_id signal, str
     request->count = count;
     code = ask_store(request, error);
 out:
+    request->pairs = NULL;
     return code;
 }
 

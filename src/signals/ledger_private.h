@@ -105,8 +105,9 @@ static inline bool held_any(struct held held)
 
 static inline bool held_is_dirty(struct held held)
 {
-    assert(held_any(held));
-    return held.compact ? (compact_flags(held.compact) & COMPACT_DIRTY) != 0 : held.record->dirty;
+    if (held.record) return held.record->dirty;
+    assert(held.compact);
+    return (compact_flags(held.compact) & COMPACT_DIRTY) != 0;
 }
 
 static inline int64_t held_newest_ms(struct held held)

@@ -349,6 +349,7 @@ static enum code load_row(struct loading *loading, struct slice key, struct slic
     struct record *record = NULL;
     enum code code = record_decode(row, id, ledger->memory, &layout, &record, error);
     if (code != CODE_OK) return code;
+    assert(record);
     return admit_row(loading, signal, entity, &layout, record, error);
 }
 
