@@ -184,6 +184,11 @@ static bool step(struct pair_of_ledgers *pair)
         return world_delete(&warm->world, of, entity) == CODE_OK &&
                world_delete(&cold->world, of, entity) == CODE_OK;
     }
+    if (kind < 14) { /* as the keeper does between two checkpoints */
+        struct eviction eviction;
+        eviction_run(&eviction, cold->world.ledger, pair->now_ms);
+        return true;
+    }
     return step_event(pair);
 }
 
