@@ -6,9 +6,11 @@
  *   memory          bytes of a live pair of entity and signal, with the directory
  *   ingest_durable  events a second through the log, durable by the thousand
  *   trending100     the list of what trends, and of what is popular; what they cost an event
+ *   cold5x1000      the five features of 1,000 entities of which nothing is in memory
  *
  * Against peers ours and theirs take turns with the same events, fewer of them, as peers are slow;
  * what a server's process uses counts.  bench/signals.sh starts the server and runs this. */
+#include "signals/quiet.h"
 #include "signals/rising.h"
 #include "signals/system.h"
 
@@ -37,10 +39,10 @@ static const struct peer {
     const char *name;
     const struct signals_system *system; /* NULL: it was not there when this was built */
 } peers[] = {{"redis", REDIS}, {"sqlite", SQLITE}};
-enum { PEERS = sizeof peers / sizeof *peers, APPLY_BATCH = 128, CASES = 5 };
-static const char *const case_names[CASES] = {"apply", "read5x1000", "memory", "ingest_durable",
-                                              "trending100"};
-enum { CASE_APPLY, CASE_READ, CASE_MEMORY, CASE_INGEST, CASE_TRENDING };
+enum { PEERS = sizeof peers / sizeof *peers, APPLY_BATCH = 128, CASES = 6 };
+static const char *const case_names[CASES] = {"apply",          "read5x1000",  "memory",
+                                              "ingest_durable", "trending100", "cold5x1000"};
+enum { CASE_APPLY, CASE_READ, CASE_MEMORY, CASE_INGEST, CASE_TRENDING, CASE_COLD };
 
 struct world {
     struct memory memory;
@@ -164,6 +166,7 @@ struct scale {
     size_t queries;
     double ingest_seconds;
     struct trending_scale trending;
+    struct cold_scale cold;
 };
 
 struct peer_figures {
@@ -183,6 +186,8 @@ struct run {
     struct ingest_figures ingest;
     struct trending_bench *trending;
     struct trending_figures trending_figures;
+    struct cold_bench *cold;
+    struct cold_figures cold_figures;
     struct peer_figures peers[PEERS];
 };
 
@@ -349,6 +354,18 @@ static void report_trending(struct run *run)
     trending_bench_close(run->trending);
 }
 
+static void report_cold(struct run *run)
+{
+    struct cold_figures *figures = &run->cold_figures;
+    const struct benchmark *benchmark = run->benchmark;
+    benchmark_report(benchmark, "cold5x1000 p50", "us", &figures->p50);
+    benchmark_report(benchmark, "cold5x1000 p99", "us", &figures->p99);
+    benchmark_report(benchmark, "- all in memory, p50", "us", &figures->warm_us);
+    benchmark_report(benchmark, "event on a cold pair", "us/event", &figures->event_us);
+    benchmark_report(benchmark, "memory of a cold pair", "bytes/pair", &figures->bytes);
+    cold_bench_close(run->cold);
+}
+
 static void report(struct run *run)
 {
     const struct benchmark *benchmark = run->benchmark;
@@ -361,6 +378,7 @@ static void report(struct run *run)
     }
     report_peers(run);
     if (run->cases[CASE_TRENDING]) report_trending(run);
+    if (run->cases[CASE_COLD]) report_cold(run);
     if (!run->cases[CASE_INGEST]) return;
     benchmark_compare(benchmark, &(struct comparison){.name = "ingest_durable",
                                                       .peer = "raw write+sync",
@@ -396,7 +414,8 @@ static void choose_cases(struct run *run, int argc, char **argv)
             run->cases[j] = known = true;
         }
         must_hold(known,
-                  "a case is one of: apply, read5x1000, memory, ingest_durable, trending100");
+                  "a case is one of: apply, read5x1000, memory, ingest_durable, trending100, "
+                  "cold5x1000");
     }
 }
 
@@ -407,11 +426,24 @@ int main(int argc, char **argv)
     benchmark_init(&benchmark, argc, argv);
     look_for_peers(&benchmark);
     run.benchmark = &benchmark;
-    run.scale =
-        benchmark.tiny
-            ? (struct scale){2000, 20000, 4000, 2000, 1000, 20, 0.05, {2000, 20000, 4000, 20}}
-            : (struct scale){1000000, 20000000, 1000000, 400000,
-                             20000,   500,      1,       {1000000, 4000000, 500000, 500}};
+    run.scale = benchmark.tiny ? (struct scale){2000,
+                                                20000,
+                                                4000,
+                                                2000,
+                                                1000,
+                                                20,
+                                                0.05,
+                                                {2000, 20000, 4000, 20},
+                                                {2000, 20000, 10}}
+                               : (struct scale){1000000,
+                                                20000000,
+                                                1000000,
+                                                400000,
+                                                20000,
+                                                500,
+                                                1,
+                                                {1000000, 4000000, 500000, 500},
+                                                {500000, 2000000, 100}};
     choose_cases(&run, argc, argv);
     (void)mkdir(benchmark.directory, 0700);
     run.events = malloc(run.scale.burst * sizeof *run.events);
@@ -421,12 +453,15 @@ int main(int argc, char **argv)
     if (ledger_cases || run.cases[CASE_TRENDING]) open_peers(&run);
     if (run.cases[CASE_TRENDING]) run.trending = trending_bench_open(&run.scale.trending);
     char directory[4096];
+    snprintf(directory, sizeof directory, "%s/cold", benchmark.directory);
+    if (run.cases[CASE_COLD]) run.cold = cold_bench_open(&run.scale.cold, directory);
     snprintf(directory, sizeof directory, "%s/ingest", benchmark.directory);
     for (size_t round = 0; round < benchmark.rounds; round++) {
         if (ledger_cases) round_of_ours(&run);
         for (size_t i = 0; ledger_cases && i < PEERS; i++)
             if (run.peers[i].system) round_of_peer(&run, peers[i].system, &run.peers[i]);
         if (run.cases[CASE_TRENDING]) trending_round(&run);
+        if (run.cases[CASE_COLD]) cold_bench_round(run.cold, &run.cold_figures);
         if (run.cases[CASE_INGEST]) ingest_round(directory, run.scale.ingest_seconds, &run.ingest);
     }
     report(&run);
