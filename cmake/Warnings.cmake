@@ -8,6 +8,13 @@ target_compile_options(tidal_flags INTERFACE -Wall -Wextra -Wshadow -Wconversion
 if(CMAKE_C_COMPILER_ID STREQUAL GNU)
   target_compile_options(tidal_flags INTERFACE -fno-tree-loop-distribution)
 endif()
+# gcc sets and copies structs of 33 bytes to 8 KiB by `rep stos` and `rep movs`, which take some 30
+# cycles to begin: an event passes a handful of such structs, a tenth of its time.
+if(CMAKE_C_COMPILER_ID STREQUAL GNU AND CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64)
+  set(_by_words unrolled_loop:512:noalign,libcall:-1:noalign)
+  target_compile_options(tidal_flags INTERFACE -mmemset-strategy=${_by_words}
+    -mmemcpy-strategy=${_by_words})
+endif()
 if(TIDAL_WERROR)
   target_compile_options(tidal_flags INTERFACE -Werror)
 endif()

@@ -53,11 +53,22 @@ out:
     return code;
 }
 
+/* To the folds it is the DELETE of a user. */
+static enum code apply_forget(struct database *database, struct resolved_change *resolved,
+                              struct error *error)
+{
+    struct change *deletion = arena_array(&database->apply_arena, 1, sizeof *deletion);
+    if (!deletion) return error_no_memory(error, AREA_ENGINE, sizeof *deletion);
+    deletion->kind = CHANGE_DELETE;
+    deletion->delete = resolved->change->delete;
+    resolved->change = deletion;
+    return forget_note(database, resolved->subject, error);
+}
+
 static enum code apply_change(struct database *database, const struct wal_entry *entry,
                               const struct change *change, struct error *error)
 {
     struct signal_queue *queue = &database->signals;
-    struct change deletion = {.kind = CHANGE_DELETE};
     bool skip, waits = may_wait(database, change);
     enum code code = CODE_OK;
     if (change->kind != CHANGE_SIGNAL) TRY(apply_waiting(database, error));
@@ -70,12 +81,7 @@ static enum code apply_change(struct database *database, const struct wal_entry 
                                          .subject = ORDINAL_NONE,
                                          .other = ORDINAL_NONE};
     TRY(resolve_change(database, change, resolved, &skip, error));
-    if (change->kind == CHANGE_FORGET) {
-        /* To the folds it is the DELETE of a user. */
-        deletion.delete = change->delete;
-        resolved->change = &deletion;
-        TRY(forget_note(database, resolved->subject, error));
-    }
+    if (change->kind == CHANGE_FORGET) TRY(apply_forget(database, resolved, error));
     if (!skip) TRY(ledger_warm(database->ledger, resolved, database->cold, error));
     for (int i = 0; !skip && i < FOLD_COUNT; i++) {
         struct fold *fold = &database->folds[i];
