@@ -46,6 +46,12 @@ STATEMENTS = {
                             "USER PER 24h SUBLINEAR PER 24h TRUST user.trust",
     "define_distinct": "DEFINE SIGNAL play ON item WINDOWS 24h DISTINCT USERS 30d",
     "define_totals": "DEFINE SIGNAL play ON item HALF LIFE 7d TOTALS PER category, creator",
+    "drop_signal": "DROP SIGNAL view",
+    "drop_field": "DROP FIELD category ON item;",
+    "drop_exposure": "DROP EXPOSURE ON item.creator",
+    "drop_profile": "DROP PROFILE home VERSION 2",
+    "rename_signal": "RENAME SIGNAL view TO watch",
+    "rename_field": "RENAME FIELD category ON item TO genre",
     "define_relation": "DEFINE RELATION mutes FROM user TO creator EXCLUDING",
     "define_context": "DEFINE CONTEXT hour INTEGER",
     "define_exposure": "DEFINE EXPOSURE ON item.creator HALF LIFE 6h;",
@@ -206,6 +212,8 @@ CHANGES = {
     "cursor_define": bytes([10, 1]) + string("search") + varint(300),
     "cursor_advance": bytes([10, 2]) + string("search") + varint(2**64 - 1),
     "cursor_drop": bytes([10, 3]) + string("search"),
+    "drop": bytes([13]) + string("DROP SIGNAL view"),
+    "rename": bytes([14]) + string("RENAME SIGNAL view TO watch"),
     "slate": SLATE,
     "slate_empty": bytes([11, 0]) + string("") + bytes(7),
     "signal_cites": CITES,
@@ -416,6 +424,8 @@ ROWS = {
 
 
 def change_format(name, data):
+    if data[0] in (13, 14):
+        return b"\x04"
     if data[0] == 11 or name.endswith("_cites"):
         return b"\x03"
     return b"\x02" if data[0] in (9, 10) else b"\x01"

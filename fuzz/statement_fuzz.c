@@ -56,6 +56,35 @@ static void split_statement(const struct statement *statement, struct arena *are
     FUZZ_CHECK(!blank);
 }
 
+/* What stands is spelt with the names of now, each where it is said to be; behind the `given` ones,
+ * which are made without a text, it is a definition. */
+static void check_definitions(const struct schema *schema, size_t given, struct arena *arena)
+{
+    for (size_t i = 0; i < schema->definition_count; i++) {
+        const struct defined *defined = &schema->definitions[i];
+        struct statement statement;
+        struct error error;
+        if (i >= given) {
+            FUZZ_CHECK(statement_parse(defined->text, arena, &statement, &error) == CODE_OK);
+            FUZZ_CHECK(statement.kind == STATEMENT_DEFINE);
+            FUZZ_CHECK(statement.define.action == DEFINITION_ADD);
+            FUZZ_CHECK(statement.define.kind == defined->kind);
+        }
+        for (size_t j = 0; j < defined->mention_count; j++) {
+            const struct mention *mention = &defined->mentions[j];
+            FUZZ_CHECK(mention->offset + mention->bytes <= defined->text.bytes);
+            if (mention->bytes == 0) continue;
+            struct slice name = slice_of(defined->text.data + mention->offset, mention->bytes);
+            if (mention->kind == DEFINE_SIGNAL)
+                FUZZ_CHECK(slice_equal(name, schema->signals[mention->id].name));
+            if (mention->kind == DEFINE_FIELD)
+                FUZZ_CHECK(slice_equal(name, schema->fields[mention->id].name));
+            if (mention->kind == DEFINE_RELATION)
+                FUZZ_CHECK(slice_equal(name, schema->relations[mention->id].name));
+        }
+    }
+}
+
 static void parse_again(const struct statement *statement, const struct schema *schema,
                         struct arena *arena)
 {
@@ -73,6 +102,7 @@ static void parse_again(const struct statement *statement, const struct schema *
     if (code != CODE_OK) return;
     FUZZ_CHECK(schema_fingerprint(first) == schema_fingerprint(second));
     FUZZ_CHECK(schema_fingerprint(first) != schema_fingerprint(schema));
+    check_definitions(first, schema->definition_count, arena);
     schema_free(first);
     schema_free(second);
 }

@@ -149,6 +149,31 @@ static bool apply_delete(struct behaviour *behaviour, const struct resolved_chan
     return drop_subject(behaviour, kind, change->subject);
 }
 
+/* Takes the state of a signal off a pair; what nothing is left of goes. */
+static bool drop_state(struct behaviour *behaviour, struct pair *pair, signal_id signal)
+{
+    if (!pair_state(pair, signal)) return true;
+    if (!mark_dirty(behaviour, pair)) return false;
+    if (!pair_remove_state(behaviour, pair, signal)) return false;
+    if (pair->seen_count > 0 || pair->state_count > 0) return recent_update(behaviour, pair);
+    pair_remove(behaviour, pair); /* it is in no list: what has a polarity was seen */
+    return true;
+}
+
+/* What users have seen, and when they took it well or badly by signals that are no states, does not
+ * say by which signals: it stays. */
+static bool drop_signal(struct behaviour *behaviour, signal_id signal)
+{
+    for (size_t i = 0; i < behaviour->user_capacity; i++) {
+        struct pair *pair = behaviour->users[i].pairs, *next;
+        for (; pair; pair = next) {
+            next = pair->of_user.next;
+            if (!drop_state(behaviour, pair, signal)) return false;
+        }
+    }
+    return true;
+}
+
 static enum code behaviour_apply(void *fold, const struct resolved_change *change,
                                  struct error *error)
 {
@@ -156,6 +181,7 @@ static enum code behaviour_apply(void *fold, const struct resolved_change *chang
     bool applied = true;
     if (change->change->kind == CHANGE_SIGNAL) applied = apply_signal(behaviour, change);
     if (change->change->kind == CHANGE_DELETE) applied = apply_delete(behaviour, change);
+    if (change_drops(change, DEFINE_SIGNAL)) applied = drop_signal(behaviour, change->dropped->id);
     return applied ? CODE_OK : no_memory(error);
 }
 

@@ -79,6 +79,8 @@ struct behaviour_state *pair_state(const struct pair *pair, signal_id signal);
 /* Finds or makes it; a new one is absent, since NEVER.  NULL on no memory. */
 struct behaviour_state *pair_admit_state(struct behaviour *behaviour, struct pair *pair,
                                          signal_id signal);
+/* Takes it away; there is one.  false: no memory. */
+MUST_USE bool pair_remove_state(struct behaviour *behaviour, struct pair *pair, signal_id signal);
 /* The newest thing of that polarity that stands; NEVER: none. */
 int64_t pair_newest(const struct pair *pair, enum polarity polarity);
 

@@ -106,7 +106,7 @@ static bool decode_pair(struct cursor *cursor, struct behaviour *behaviour, stru
     for (uint64_t i = 0; i < count; i++) {
         uint64_t signal = cursor_varint(cursor);
         uint8_t state_flags = cursor_u8(cursor);
-        if (cursor->failed || signal >= LIMIT_SIGNALS) return false;
+        if (cursor->failed || signal >= LIMIT_SIGNAL_IDS) return false;
         if (i > 0 && pair->states[i - 1].signal >= signal) return false;
         struct behaviour_state *state = pair_admit_state(behaviour, pair, (signal_id)signal);
         *room = state;

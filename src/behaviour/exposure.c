@@ -87,16 +87,21 @@ bool exposure_reserve(struct exposure *exposure, struct exposure_block *block, s
     return true;
 }
 
+static void free_block(struct exposure *exposure, struct exposure_block *block)
+{
+    size_t slot_bytes = block->capacity * sizeof *block->slots;
+    exposure->block_count--;
+    exposure->bytes -= sizeof *block + slot_bytes;
+    memory_free(exposure->memory, block->slots, slot_bytes);
+    memory_free(exposure->memory, block, sizeof *block);
+}
+
 static void drop_user(struct exposure *exposure, ordinal user)
 {
     while (exposure->users[user]) {
         struct exposure_block *block = exposure->users[user];
-        size_t slot_bytes = block->capacity * sizeof *block->slots;
         exposure->users[user] = block->next;
-        exposure->block_count--;
-        exposure->bytes -= sizeof *block + slot_bytes;
-        memory_free(exposure->memory, block->slots, slot_bytes);
-        memory_free(exposure->memory, block, sizeof *block);
+        free_block(exposure, block);
     }
 }
 
@@ -195,12 +200,29 @@ static bool apply_delete(struct exposure *exposure, const struct resolved_change
     return true;
 }
 
+/* What was shown by a field whose exposure is not kept any more. */
+static bool drop_field(struct exposure *exposure, field_id field)
+{
+    for (size_t i = 0; i < exposure->user_capacity; i++) {
+        struct exposure_block **place = &exposure->users[i];
+        while (*place && (*place)->field < field)
+            place = &(*place)->next;
+        struct exposure_block *block = *place;
+        if (!block || block->field != field) continue;
+        if (!mark_dirty(exposure, block)) return false;
+        *place = block->next;
+        free_block(exposure, block);
+    }
+    return true;
+}
+
 static enum code exposure_apply(void *fold, const struct resolved_change *change,
                                 struct error *error)
 {
     bool applied = true;
     if (change->change->kind == CHANGE_SIGNAL) applied = apply_signal(fold, change);
     if (change->change->kind == CHANGE_DELETE) applied = apply_delete(fold, change);
+    if (change_drops(change, DEFINE_EXPOSURE)) applied = drop_field(fold, change->dropped->id);
     return applied ? CODE_OK
                    : error_no_memory(error, AREA_BEHAVIOUR, sizeof(struct exposure_block));
 }

@@ -124,6 +124,24 @@ struct behaviour_state *pair_admit_state(struct behaviour *behaviour, struct pai
     return &states[at];
 }
 
+bool pair_remove_state(struct behaviour *behaviour, struct pair *pair, signal_id signal)
+{
+    size_t count = pair->state_count, bytes = count * sizeof *pair->states;
+    size_t at = (size_t)(pair_state(pair, signal) - pair->states);
+    struct behaviour_state *states = NULL;
+    if (count > 1) {
+        states = memory_allocate(behaviour->memory, bytes - sizeof *states);
+        if (!states) return false;
+        memcpy(states, pair->states, at * sizeof *states);
+        memcpy(states + at, pair->states + at + 1, (count - at - 1) * sizeof *states);
+    }
+    memory_free(behaviour->memory, pair->states, bytes);
+    pair->states = states;
+    pair->state_count--;
+    behaviour->bytes -= sizeof *states;
+    return true;
+}
+
 int64_t pair_newest(const struct pair *pair, enum polarity polarity)
 {
     int64_t newest_ms = polarity == POLARITY_POSITIVE ? pair->positive_ms : pair->negative_ms;

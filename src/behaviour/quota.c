@@ -340,6 +340,33 @@ static bool forget_subject(struct quota *quota, entity_id id, const struct schem
     return true;
 }
 
+/* What it counted, of all users; how much was said beyond its caps. */
+static bool drop_signal(struct quota *quota, signal_id signal, const struct schema *schema)
+{
+    for (size_t i = 0; i < quota->user_capacity; i++) {
+        struct quota_user *user = quota->users[i];
+        uint32_t kept = 0;
+        int64_t first_ms = INT64_MAX;
+        for (uint32_t j = 0; user && j < user->count; j++) {
+            struct quota_counter counter = user->counters[j];
+            if (counter.signal == signal) continue;
+            int64_t over_ms = quota_over_ms(&schema->signals[counter.signal],
+                                            (enum quota_kind)counter.kind, counter.period);
+            if (over_ms < first_ms) first_ms = over_ms;
+            user->counters[kept++] = counter;
+        }
+        if (!user || kept == user->count) continue;
+        quota->counter_count -= user->count - kept;
+        user->count = kept;
+        user->over_ms = first_ms;
+        if (!mark_dirty(quota, (ordinal)i, user)) return false;
+        if (kept == 0 && !drop_user(quota, (ordinal)i)) return false;
+    }
+    if (quota->capped[signal] > 0) quota->capped_dirty = true;
+    quota->capped[signal] = 0;
+    return true;
+}
+
 static enum code quota_apply(void *fold, const struct resolved_change *change, struct error *error)
 {
     struct quota *quota = fold;
@@ -348,6 +375,8 @@ static enum code quota_apply(void *fold, const struct resolved_change *change, s
     if (change->change->kind == CHANGE_DELETE && change->change->delete.kind == ENTITY_USER)
         applied = drop_user(quota, change->subject) &&
                   forget_subject(quota, change->subject_id, change->schema);
+    if (change_drops(change, DEFINE_SIGNAL))
+        applied = drop_signal(quota, change->dropped->id, change->schema);
     return applied ? CODE_OK : no_memory(error);
 }
 
@@ -468,7 +497,7 @@ enum code quota_create(struct memory *memory,
 
 uint64_t quota_capped(const struct quota *quota, signal_id signal)
 {
-    assert(signal < LIMIT_SIGNALS);
+    assert(signal < LIMIT_SIGNAL_IDS);
     return quota->capped[signal];
 }
 

@@ -35,8 +35,8 @@ struct quota {
     void *context;
     struct quota_user **users; /* by ordinal */
     size_t user_capacity;
-    uint64_t capped[LIMIT_SIGNALS]; /* events that weighed nothing */
-    bool capped_dirty;              /* not as in the store */
+    uint64_t capped[LIMIT_SIGNAL_IDS]; /* events that weighed nothing */
+    bool capped_dirty;                 /* not as in the store */
     bool capped_sealed;
     size_t counter_count;
     size_t bytes;           /* held by users and their counters */

@@ -14,7 +14,7 @@
 
 #include "storage/key.h"
 
-enum { ROW_VERSION = 1, ROW_BYTES_MAXIMUM = 1 << 17, CAPPED_BYTES_MAXIMUM = 2048 };
+enum { ROW_VERSION = 1, ROW_BYTES_MAXIMUM = 1 << 17, CAPPED_BYTES_MAXIMUM = 4096 };
 
 _Static_assert(QUOTA_COUNTERS_MAXIMUM * 27 + 32 < ROW_BYTES_MAXIMUM,
                "a row has room for the longest counters");
@@ -50,13 +50,13 @@ static enum code write_capped(const struct quota *quota, struct store_batch *bat
                               struct buffer *row, struct error *error)
 {
     uint64_t signals = 0;
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++)
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++)
         signals += quota->capped[i] > 0;
-    if (signals == 0) return CODE_OK;
+    if (signals == 0) return store_batch_delete(batch, KEYSPACE_DATABASE, KEY_CAPPED, error);
     buffer_clear(row);
     buffer_put_u8(row, ROW_VERSION);
     buffer_put_varint(row, signals);
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++) {
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++) {
         if (quota->capped[i] == 0) continue;
         buffer_put_varint(row, i);
         buffer_put_varint(row, quota->capped[i]);
@@ -178,10 +178,11 @@ out:
 static bool decode_capped(struct cursor *cursor, struct quota *quota)
 {
     uint64_t count = cursor_varint(cursor), next = 0;
-    if (cursor->failed || count == 0 || count > LIMIT_SIGNALS) return false;
+    if (cursor->failed || count == 0 || count > LIMIT_SIGNAL_IDS) return false;
     for (uint64_t i = 0; i < count; i++) {
         uint64_t signal = cursor_varint(cursor), capped = cursor_varint(cursor);
-        if (cursor->failed || signal < next || signal >= LIMIT_SIGNALS || capped == 0) return false;
+        if (cursor->failed || signal < next || signal >= LIMIT_SIGNAL_IDS || capped == 0)
+            return false;
         quota->capped[signal] = capped;
         next = signal + 1;
     }

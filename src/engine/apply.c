@@ -66,7 +66,8 @@ static enum code apply_forget(struct database *database, struct resolved_change 
 }
 
 static enum code apply_change(struct database *database, const struct wal_entry *entry,
-                              const struct change *change, struct error *error)
+                              const struct change *change, const struct dropped *dropped,
+                              struct error *error)
 {
     struct signal_queue *queue = &database->signals;
     bool skip, waits = may_wait(database, change);
@@ -78,6 +79,7 @@ static enum code apply_change(struct database *database, const struct wal_entry 
                                          .watermark_ms = database->watermark_ms,
                                          .schema = database->schema,
                                          .change = change,
+                                         .dropped = dropped,
                                          .subject = ORDINAL_NONE,
                                          .other = ORDINAL_NONE};
     TRY(resolve_change(database, change, resolved, &skip, error));
@@ -99,24 +101,27 @@ out:
     return code;
 }
 
-/* Replaces the schema by one with the definition added.  A definition in the log was checked, so
- * that it fails here means that the log was written by another version. */
+/* Replaces the schema by the one that a DEFINE, DROP or RENAME makes of it.  What is in the log was
+ * checked, so that it fails here means that the log was written by another version. */
 static enum code apply_define(struct database *database, const struct wal_entry *entry,
                               const struct change *change, struct error *error)
 {
     struct statement statement;
     struct schema *extended;
     struct violations violations = {0};
+    struct dropped dropped = {DEFINE_PROFILE, ID_NONE};
     enum code code;
     TRY(statement_parse(change->define, &database->apply_arena, &statement, error));
     assert(statement.kind == STATEMENT_DEFINE);
+    if (statement.define.action == DEFINITION_DROP)
+        dropped = schema_find_dropped(database->schema, &statement.define);
     TRY(schema_extend(database->schema, &statement.define, &extended, &violations, error));
     TRY(apply_waiting(database, error));
     schema_free(database->schema);
     database->schema = extended;
     database->schema_version++;
     /* Folds follow the schema at once, so that their rows do not depend on what comes next. */
-    code = apply_change(database, entry, change, error);
+    code = apply_change(database, entry, change, &dropped, error);
 out:
     return code;
 }
@@ -135,13 +140,13 @@ static enum code apply_one(struct database *database, const struct wal_entry *en
                            const struct change *change, struct error *error)
 {
     enum code code = CODE_OK;
-    if (change->kind == CHANGE_DEFINE) {
+    if (change_alters_schema(change->kind)) {
         TRY(apply_define(database, entry, change, error));
     } else if (change->kind == CHANGE_TRANSACTION) {
         for (size_t i = 0; i < change->transaction.count; i++)
-            TRY(apply_change(database, entry, &change->transaction.changes[i], error));
+            TRY(apply_change(database, entry, &change->transaction.changes[i], NULL, error));
     } else {
-        TRY(apply_change(database, entry, change, error));
+        TRY(apply_change(database, entry, change, NULL, error));
     }
     atomic_store_explicit(&database->applied, entry->lsn, memory_order_release);
     database->applied_ms = entry->time_ms;

@@ -18,8 +18,8 @@ struct backfill_job {
     struct wal_reader *reader;
     lsn first;        /* it reads */
     int64_t since_ms; /* what the shadow has counted: all, or what happened after this */
-    bool signals[LIMIT_SIGNALS];
-    lsn defined[LIMIT_SIGNALS];
+    bool signals[LIMIT_SIGNAL_IDS];
+    lsn defined[LIMIT_SIGNAL_IDS];
     size_t signal; /* being brought, */
     ordinal next;  /* from this entity on */
 };
@@ -52,11 +52,11 @@ void backfill_drop(struct database *database)
 }
 
 /* Under the shared lock. */
-static bool find_due(const struct database *database, bool signals[LIMIT_SIGNALS],
-                     lsn defined[LIMIT_SIGNALS])
+static bool find_due(const struct database *database, bool signals[LIMIT_SIGNAL_IDS],
+                     lsn defined[LIMIT_SIGNAL_IDS])
 {
     bool any = false;
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++) {
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++) {
         signals[i] = backfill_is_due(database->ledger, (signal_id)i, &defined[i]);
         any = any || signals[i];
     }
@@ -315,9 +315,9 @@ static enum code go_on(struct database *database, struct error *error)
 {
     struct backfill_job *job = database->backfiller.job;
     lsn applied = atomic_load(&database->applied);
-    while (job->signal < LIMIT_SIGNALS && !job->signals[job->signal])
+    while (job->signal < LIMIT_SIGNAL_IDS && !job->signals[job->signal])
         job->signal++;
-    if (job->signal == LIMIT_SIGNALS) {
+    if (job->signal == LIMIT_SIGNAL_IDS) {
         backfill_drop(database);
         return CODE_OK;
     }
@@ -391,8 +391,8 @@ static void run(void *argument)
 void backfill_wake(struct database *database)
 {
     struct backfiller *backfiller = &database->backfiller;
-    bool signals[LIMIT_SIGNALS];
-    lsn defined[LIMIT_SIGNALS];
+    bool signals[LIMIT_SIGNAL_IDS];
+    lsn defined[LIMIT_SIGNAL_IDS];
     struct error ignored;
     if (!database->has_keeper || database->follows) return;
     phase_lock_read(&database->state);

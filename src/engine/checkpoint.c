@@ -50,8 +50,9 @@ out:
 
 static enum code put_meta(struct database *database, struct cut *cut, struct error *error)
 {
+    uint64_t format = database->schema->altered ? STORE_FORMAT : STORE_FORMAT_PLAIN;
     enum code code;
-    TRY(put_number(cut->batch, KEY_FORMAT, STORE_FORMAT, error));
+    TRY(put_number(cut->batch, KEY_FORMAT, format, error));
     TRY(put_number(cut->batch, KEY_APPLIED, cut->applied, error));
     TRY(put_number(cut->batch, KEY_OLDEST, cut->oldest, error));
     TRY(put_number(cut->batch, KEY_WATERMARK, (uint64_t)database->watermark_ms, error));

@@ -36,7 +36,8 @@ static enum code run_write(struct database *database, const struct execution *ex
     struct write_result written;
     struct view view;
     enum code code;
-    /* Ids of names never change, so that what is bound now fits every later schema. */
+    /* Ids are never given again, so that what is bound now fits every later schema, or is refused
+     * by it. */
     TRY(database_read_begin(database, &view, error));
     code = bind_write(execution->statement, execution->bindings, view.schema, execution->arena,
                       &bound, error);
@@ -353,6 +354,7 @@ static enum code show_size(struct database *database, const struct execution *ex
                       fold->ops->bytes(fold->state));
     }
     for (size_t i = 0; ok && i < view.schema->signal_count; i++) {
+        if (view.schema->signals[i].dropped) continue;
         struct ledger_size size = ledger_signal_size(view.ledger, (signal_id)i);
         ok = add_size(result, "signal", view.schema->signals[i].name, size.pairs, size.bytes);
         if (ok && size.cold > 0)

@@ -118,9 +118,10 @@ static entity_id id_at(struct database *database, size_t index)
 }
 
 /* Do rows of what it is about name who said it?  By a hash of the id that can be undone. */
+/* Of one that was dropped the files may still have what it kept. */
 static bool keeps_hashes(const struct signal *signal)
 {
-    return signal->distinct_ms > 0 || signal->trending_half_life_ms > 0;
+    return signal->distinct_ms > 0 || signal->trending_half_life_ms > 0 || signal->dropped;
 }
 
 /* May rows under entities of this kind name users other than their own?  An edge lies under its

@@ -150,7 +150,9 @@ enum code resolve_change(struct database *database, const struct change *change,
     case CHANGE_BACKFILL:
         code = resolve_backfill(database, &change->backfill, resolved, skip, error);
         break;
-    case CHANGE_DEFINE: /* is about nobody */
+    case CHANGE_DEFINE: /* are about nobody */
+    case CHANGE_DROP:
+    case CHANGE_RENAME:
     case CHANGE_CURSOR:
         break;
     default:

@@ -55,7 +55,7 @@ enum code shadow_apply(struct database *shadow, const struct wal_entry *entry, s
 void shadow_learn(struct database *shadow, const struct change *change)
 {
     struct error ignored;
-    if (change->kind == CHANGE_DEFINE) (void)!recover_define(shadow, change->define, &ignored);
+    if (change_alters_schema(change->kind)) (void)!recover_define(shadow, change->define, &ignored);
 }
 
 const struct schema *shadow_schema(const struct database *shadow)

@@ -341,31 +341,35 @@ out:
     return code;
 }
 
-/* Parses and checks a definition against the schema as it is. */
+/* Parses and checks a definition, or a DROP or RENAME, against the schema as it is. */
 static enum code check_define(struct database *database, struct slice text, struct arena *arena,
-                              struct error *error)
+                              enum change_kind *kind, struct error *error)
 {
+    static const enum change_kind kinds[] = {[DEFINITION_ADD] = CHANGE_DEFINE,
+                                             [DEFINITION_DROP] = CHANGE_DROP,
+                                             [DEFINITION_RENAME] = CHANGE_RENAME};
     struct statement statement;
     struct violations violations = {0};
     struct schema *extended = NULL;
     enum code code;
     TRY(statement_parse(text, arena, &statement, error));
     if (statement.kind != STATEMENT_DEFINE) {
-        error_set(error, CODE_INVALID, AREA_ENGINE, "expected a DEFINE statement");
+        error_set(error, CODE_INVALID, AREA_ENGINE, "expected a DEFINE, DROP or RENAME statement");
         error_hint(error, "run other statements by themselves");
         code = CODE_INVALID;
         goto out;
     }
     TRY(schema_extend(database->schema, &statement.define, &extended, &violations, error));
     schema_free(extended);
+    *kind = kinds[statement.define.action];
 out:
     return code;
 }
 
-static enum code append_define(struct database *database, struct slice text, lsn *given,
-                               struct error *error)
+static enum code append_define(struct database *database, enum change_kind kind, struct slice text,
+                               lsn *given, struct error *error)
 {
-    struct change change = {.kind = CHANGE_DEFINE, .define = text};
+    struct change change = {.kind = kind, .define = text};
     struct wal_record record = {.type = ENTRY_CHANGE, .flags = WAL_ENTRY_NO_DEDUPE};
     struct wal_result result;
     struct buffer bytes;
@@ -392,13 +396,14 @@ enum code database_define(struct database *database, struct slice text, lsn *giv
                           struct error *error)
 {
     struct arena arena;
+    enum change_kind kind;
     enum code code;
     TRY(check_own(database, error));
     arena_init(&arena, &database->request_memory, (size_t)16 << 20);
     phase_lock_write(&database->admission);
     code = database_wait(database, wal_last(database->wal), error);
-    if (code == CODE_OK) code = check_define(database, text, &arena, error);
-    if (code == CODE_OK) code = append_define(database, text, given, error);
+    if (code == CODE_OK) code = check_define(database, text, &arena, &kind, error);
+    if (code == CODE_OK) code = append_define(database, kind, text, given, error);
     if (code == CODE_OK) backfill_wake(database);
     phase_unlock_write(&database->admission);
     arena_release(&arena);

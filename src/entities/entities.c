@@ -51,6 +51,7 @@ static struct column *column_for(struct entities *entities, const struct field *
     if (!*column) return NULL;
     column_init(*column, entities->memory, field->type);
     entities->column_kinds[field->id] = field->kind;
+    if (entities->column_end <= field->id) entities->column_end = (size_t)field->id + 1;
     return *column;
 }
 
@@ -102,14 +103,21 @@ bool entities_set_vector(struct entities *entities, const struct embedding *embe
     return true;
 }
 
+static void release_vectors(struct entities *entities, struct vector_column *column)
+{
+    for (size_t i = 0; i < column->capacity; i++)
+        clear_vector(entities, column, (ordinal)i);
+    memory_free(entities->memory, column->vectors, column->capacity * sizeof(float *));
+}
+
 static bool clear_all(struct entities *entities, enum entity_kind kind, ordinal entity)
 {
     struct value missing = {.type = VALUE_MISSING};
     bool ok = true;
-    for (int i = 0; i < LIMIT_FIELDS; i++)
+    for (size_t i = 0; i < entities->column_end; i++)
         if (entities->columns[i] && entities->column_kinds[i] == kind)
             ok = column_set(entities->columns[i], entity, &missing) && ok;
-    for (int i = 0; i < LIMIT_EMBEDDINGS; i++)
+    for (int i = 0; i < LIMIT_EMBEDDING_IDS; i++)
         if (entities->vectors[i].count > 0 && entities->vector_kinds[i] == kind)
             clear_vector(entities, &entities->vectors[i], entity);
     return ok;
@@ -156,6 +164,38 @@ out:
     return code;
 }
 
+/* The rows of those that have a value go without it from the next checkpoint on. */
+static bool drop_field(struct entities *entities, field_id field)
+{
+    struct column *column = entities->columns[field];
+    if (!column) return true;
+    uint32_t entity = bitset_next(&column->present, 0);
+    for (; entity != UINT32_MAX; entity = bitset_next(&column->present, entity + 1))
+        if (!mark_dirty(entities, entities->column_kinds[field], entity)) return false;
+    column_release(column);
+    memory_free(entities->memory, column, sizeof *column);
+    entities->columns[field] = NULL;
+    return true;
+}
+
+static bool drop_embedding(struct entities *entities, embedding_id embedding)
+{
+    struct vector_column *column = &entities->vectors[embedding];
+    for (size_t i = 0; i < column->capacity; i++)
+        if (column->vectors[i] &&
+            !mark_dirty(entities, entities->vector_kinds[embedding], (ordinal)i))
+            return false;
+    release_vectors(entities, column);
+    *column = (struct vector_column){0};
+    return true;
+}
+
+static bool apply_drop(struct entities *entities, const struct dropped *dropped)
+{
+    if (dropped->kind == DEFINE_FIELD) return drop_field(entities, dropped->id);
+    return dropped->kind != DEFINE_EMBEDDING || drop_embedding(entities, dropped->id);
+}
+
 static enum code apply(void *fold, const struct resolved_change *change, struct error *error)
 {
     struct entities *entities = fold;
@@ -171,6 +211,8 @@ static enum code apply(void *fold, const struct resolved_change *change, struct 
                   mark_dirty(entities, kind, change->subject);
         return ok ? CODE_OK : no_memory(error);
     }
+    case CHANGE_DROP:
+        return apply_drop(entities, change->dropped) ? CODE_OK : no_memory(error);
     default:
         return CODE_OK;
     }
@@ -233,7 +275,7 @@ static enum code load(void *fold, struct store *store, const struct schema *sche
 
 static bool check_vectors(const struct entities *entities, char *reason, size_t reason_bytes)
 {
-    for (int i = 0; i < LIMIT_EMBEDDINGS; i++) {
+    for (int i = 0; i < LIMIT_EMBEDDING_IDS; i++) {
         const struct vector_column *column = &entities->vectors[i];
         const struct directory *directory = &entities->directories[entities->vector_kinds[i]];
         size_t count = 0;
@@ -258,15 +300,15 @@ static bool check(const void *fold, char *reason, size_t reason_bytes)
     const struct entities *entities = fold;
     for (int kind = 0; kind < ENTITY_KIND_COUNT; kind++)
         if (!directory_check(&entities->directories[kind], reason, reason_bytes)) return false;
-    for (int i = 0; i < LIMIT_FIELDS; i++) {
+    for (size_t i = 0; i < entities->column_end; i++) {
         const struct column *column = entities->columns[i];
         if (!column) continue;
         const struct directory *directory = &entities->directories[entities->column_kinds[i]];
         uint32_t entity = bitset_next(&column->present, 0);
         for (; entity != UINT32_MAX; entity = bitset_next(&column->present, entity + 1)) {
             if (entity < directory->count && bitset_has(&directory->live, entity)) continue;
-            snprintf(reason, reason_bytes, "field %d has a value at ordinal %u, which is not alive",
-                     i, entity);
+            snprintf(reason, reason_bytes,
+                     "field %zu has a value at ordinal %u, which is not alive", i, entity);
             return false;
         }
     }
@@ -279,9 +321,9 @@ static size_t bytes(const void *fold)
     size_t total = sizeof *entities;
     for (int kind = 0; kind < ENTITY_KIND_COUNT; kind++)
         total += directory_bytes(&entities->directories[kind]);
-    for (int i = 0; i < LIMIT_FIELDS; i++)
+    for (size_t i = 0; i < entities->column_end; i++)
         if (entities->columns[i]) total += column_bytes(entities->columns[i]);
-    for (int i = 0; i < LIMIT_EMBEDDINGS; i++)
+    for (int i = 0; i < LIMIT_EMBEDDING_IDS; i++)
         total += entities->vectors[i].capacity * sizeof(float *) +
                  entities->vectors[i].count * entities->vectors[i].dimensions * sizeof(float);
     return total;
@@ -294,23 +336,16 @@ static size_t dirty_bytes(const void *fold)
     return (size_t)entities->dirty_count * ROW_BYTES_TYPICAL;
 }
 
-static void release_vectors(struct entities *entities, struct vector_column *column)
-{
-    for (size_t i = 0; i < column->capacity; i++)
-        clear_vector(entities, column, (ordinal)i);
-    memory_free(entities->memory, column->vectors, column->capacity * sizeof(float *));
-}
-
 static void free_fold(void *fold)
 {
     struct entities *entities = fold;
     if (!entities) return;
-    for (int i = 0; i < LIMIT_FIELDS; i++) {
+    for (size_t i = 0; i < entities->column_end; i++) {
         if (!entities->columns[i]) continue;
         column_release(entities->columns[i]);
         memory_free(entities->memory, entities->columns[i], sizeof *entities->columns[i]);
     }
-    for (int i = 0; i < LIMIT_EMBEDDINGS; i++)
+    for (int i = 0; i < LIMIT_EMBEDDING_IDS; i++)
         release_vectors(entities, &entities->vectors[i]);
     for (int kind = 0; kind < ENTITY_KIND_COUNT; kind++) {
         directory_release(&entities->directories[kind]);

@@ -16,10 +16,11 @@ struct vector_column {
 struct entities {
     struct memory *memory;
     struct directory directories[ENTITY_KIND_COUNT];
-    struct column *columns[LIMIT_FIELDS]; /* by field id; NULL: no value was ever put */
-    enum entity_kind column_kinds[LIMIT_FIELDS];
-    struct vector_column vectors[LIMIT_EMBEDDINGS];
-    enum entity_kind vector_kinds[LIMIT_EMBEDDINGS];
+    struct column *columns[LIMIT_FIELD_IDS]; /* by field id; NULL: no value was ever put */
+    size_t column_end;                       /* there are none from here on */
+    enum entity_kind column_kinds[LIMIT_FIELD_IDS];
+    struct vector_column vectors[LIMIT_EMBEDDING_IDS];
+    enum entity_kind vector_kinds[LIMIT_EMBEDDING_IDS];
     struct bitset dirty[ENTITY_KIND_COUNT];
     struct bitset sealed[ENTITY_KIND_COUNT];
     uint64_t dirty_count;

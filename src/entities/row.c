@@ -102,7 +102,7 @@ static enum code gather_fields(const struct entities *entities, enum entity_kind
 {
     struct put_change *put = &gatherer->piece.put;
     enum code code = CODE_OK;
-    for (int i = 0; i < LIMIT_FIELDS; i++) {
+    for (size_t i = 0; i < entities->column_end; i++) {
         const struct column *column = entities->columns[i];
         if (!column || entities->column_kinds[i] != kind) continue;
         struct slice *space = NULL;
@@ -124,7 +124,7 @@ static enum code gather_vectors(const struct entities *entities, enum entity_kin
 {
     struct put_change *put = &gatherer->piece.put;
     enum code code = CODE_OK;
-    for (int i = 0; i < LIMIT_EMBEDDINGS; i++) {
+    for (int i = 0; i < LIMIT_EMBEDDING_IDS; i++) {
         const struct vector_column *column = &entities->vectors[i];
         if (entities->vector_kinds[i] != kind || entity >= column->capacity ||
             !column->vectors[entity])

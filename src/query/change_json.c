@@ -149,6 +149,7 @@ static void put_signal(struct buffer *out, const struct signal_change *signal,
     bool known = schema && signal->signal < schema->signal_count;
     put_text(out, ",\"name\":");
     put_name(out, known ? &schema->signals[signal->signal].name : NULL, signal->signal);
+    if (known && schema->signals[signal->signal].dropped) put_text(out, ",\"dropped\":true");
     put_text(out, ",\"entity\":");
     put_entity(out, &signal->entity);
     if (signal->has_user) {
@@ -171,6 +172,7 @@ static void put_relate(struct buffer *out, const struct relate_change *relate, b
     bool known = schema && relate->relation < schema->relation_count;
     put_text(out, ",\"name\":");
     put_name(out, known ? &schema->relations[relate->relation].name : NULL, relate->relation);
+    if (known && schema->relations[relate->relation].dropped) put_text(out, ",\"dropped\":true");
     put_text(out, ",\"from\":");
     put_entity(out, &relate->from);
     put_text(out, ",\"to\":");
@@ -268,6 +270,8 @@ static void put_part(struct buffer *out, const struct change *change, const stru
     buffer_printf(out, "{\"kind\":\"%s\"", change_word(change));
     switch (change->kind) {
     case CHANGE_DEFINE:
+    case CHANGE_DROP:
+    case CHANGE_RENAME:
         put_text(out, ",\"text\":");
         json_quote(out, change->define);
         break;

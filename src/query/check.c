@@ -10,7 +10,7 @@ enum code unknown_signal(const struct schema *schema, struct slice name, uint64_
                          struct error *error)
 {
     char hint[HINT_BYTES];
-    suggestion_hint(schema_suggest_signal(schema, name), "define it with DEFINE SIGNAL", hint);
+    name_hint(schema, DEFINE_SIGNAL, ENTITY_ITEM, name, "define it with DEFINE SIGNAL", hint);
     error_set(error, CODE_NOT_FOUND, AREA_QUERY, "signal '%.*s' does not exist",
               NAME_ARGUMENTS(name));
     error_at(error, position);
@@ -22,7 +22,8 @@ enum code unknown_relation(const struct schema *schema, const struct name *name,
                            struct error *error)
 {
     char hint[HINT_BYTES];
-    suggestion_hint(suggest_relation(schema, name->text), "define it with DEFINE RELATION", hint);
+    name_hint(schema, DEFINE_RELATION, ENTITY_ITEM, name->text, "define it with DEFINE RELATION",
+              hint);
     error_set(error, CODE_NOT_FOUND, AREA_QUERY, "relation '%.*s' does not exist",
               NAME_ARGUMENTS(name->text));
     error_at(error, name->position);
@@ -33,14 +34,11 @@ enum code unknown_relation(const struct schema *schema, const struct name *name,
 enum code context_find(const struct schema *schema, const struct name *name,
                        const struct context **context, struct error *error)
 {
-    struct suggestion suggestion;
     char hint[HINT_BYTES];
     *context = schema_find_context(schema, name->text);
     if (*context) return CODE_OK;
-    suggestion_init(&suggestion, name->text);
-    for (size_t i = 0; i < schema->context_count; i++)
-        suggestion_offer(&suggestion, schema->contexts[i].name);
-    suggestion_hint(suggestion.best, "define it with DEFINE CONTEXT", hint);
+    name_hint(schema, DEFINE_CONTEXT, ENTITY_ITEM, name->text, "define it with DEFINE CONTEXT",
+              hint);
     error_set(error, CODE_NOT_FOUND, AREA_QUERY, "context '%.*s' does not exist",
               NAME_ARGUMENTS(name->text));
     error_at(error, name->position);
@@ -58,8 +56,7 @@ enum code column_find(const struct schema *schema, const struct returning *retur
     column->field = schema_find_field(schema, ENTITY_ITEM, name);
     column->embedding = schema_find_embedding(schema, ENTITY_ITEM, name);
     if (column->field || column->embedding) return CODE_OK;
-    suggestion_hint(schema_suggest_field(schema, ENTITY_ITEM, name), "SHOW SCHEMA lists the fields",
-                    hint);
+    name_hint(schema, DEFINE_FIELD, ENTITY_ITEM, name, "SHOW SCHEMA lists the fields", hint);
     error_set(error, CODE_NOT_FOUND, AREA_QUERY, "field '%.*s' of item does not exist",
               NAME_ARGUMENTS(name));
     error_at(error, returning->name.position);
@@ -70,12 +67,9 @@ enum code column_find(const struct schema *schema, const struct returning *retur
 static enum code unknown_profile(const struct schema *schema, const struct name *name,
                                  int64_t version, struct error *error)
 {
-    struct suggestion suggestion;
     char hint[HINT_BYTES];
-    suggestion_init(&suggestion, name->text);
-    for (size_t i = 0; i < schema->profile_count; i++)
-        suggestion_offer(&suggestion, schema->profiles[i].name);
-    suggestion_hint(suggestion.best, "SHOW PROFILES lists them; DEFINE PROFILE makes one", hint);
+    name_hint(schema, DEFINE_PROFILE, ENTITY_ITEM, name->text,
+              "SHOW PROFILES lists them; DEFINE PROFILE makes one", hint);
     if (schema_find_profile(schema, name->text, 0)) {
         error_set(error, CODE_NOT_FOUND, AREA_QUERY, "profile '%.*s' has no version %lld",
                   NAME_ARGUMENTS(name->text), (long long)version);

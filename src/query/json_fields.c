@@ -161,8 +161,7 @@ static enum code unknown_field(const struct json_member *member, enum entity_kin
                                const struct schema *schema, struct error *error)
 {
     char hint[HINT_BYTES];
-    suggestion_hint(schema_suggest_field(schema, kind, member->name),
-                    "SHOW SCHEMA lists the fields", hint);
+    name_hint(schema, DEFINE_FIELD, kind, member->name, "SHOW SCHEMA lists the fields", hint);
     error_set(error, CODE_NOT_FOUND, AREA_QUERY, "field '%.*s' of %s does not exist",
               NAME_ARGUMENTS(member->name), entity_kind_name(kind));
     error_at(error, member->position);

@@ -1,9 +1,12 @@
-/* DEFINE FIELD | EMBEDDING | SIGNAL | RELATION | CONTEXT | EXPOSURE | PROFILE.  Nothing is judged
- * here: zero half-lives, reserved names and the like are the schema builder's, which reports all of
- * them. */
+/* DEFINE, DROP, RENAME of FIELD | EMBEDDING | SIGNAL | RELATION | CONTEXT | EXPOSURE | PROFILE.
+ * Nothing is judged here: zero half-lives, reserved names and the like are the schema builder's,
+ * which reports all of them. */
 #include "query/parser.h"
 
+#include "schema/names.h"
+
 #include <math.h>
+#include <stdio.h>
 
 static enum code parse_field_type(struct parser *parser, enum field_type *type)
 {
@@ -279,33 +282,93 @@ out:
     return code;
 }
 
+/* Takes one of these words. */
+static enum code parse_definition_kind(struct parser *parser, enum definition_kind *kind)
+{
+    static const struct {
+        const char *word;
+        enum definition_kind kind;
+    } kinds[] = {{"field", DEFINE_FIELD},     {"embedding", DEFINE_EMBEDDING},
+                 {"signal", DEFINE_SIGNAL},   {"relation", DEFINE_RELATION},
+                 {"context", DEFINE_CONTEXT}, {"exposure", DEFINE_EXPOSURE},
+                 {"profile", DEFINE_PROFILE}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (!parser_accept(parser, kinds[i].word)) continue;
+        *kind = kinds[i].kind;
+        return CODE_OK;
+    }
+    return parser_expected(
+        parser, "FIELD, EMBEDDING, SIGNAL, RELATION, CONTEXT, EXPOSURE, PROFILE or CURSOR");
+}
+
 enum code parse_define(struct parser *parser, uint64_t start, struct definition *definition)
 {
     enum code code;
-    if (parser_accept(parser, "field")) {
-        definition->kind = DEFINE_FIELD;
-        code = parse_field(parser, &definition->field);
-    } else if (parser_accept(parser, "embedding")) {
-        definition->kind = DEFINE_EMBEDDING;
-        code = parse_embedding(parser, &definition->embedding);
-    } else if (parser_accept(parser, "signal")) {
-        definition->kind = DEFINE_SIGNAL;
-        code = parse_signal(parser, start, &definition->signal);
-    } else if (parser_accept(parser, "relation")) {
-        definition->kind = DEFINE_RELATION;
-        code = parse_relation(parser, &definition->relation);
-    } else if (parser_accept(parser, "context")) {
-        definition->kind = DEFINE_CONTEXT;
-        code = parse_context(parser, &definition->context);
-    } else if (parser_accept(parser, "exposure")) {
-        definition->kind = DEFINE_EXPOSURE;
-        code = parse_exposure(parser, &definition->exposure);
-    } else if (parser_accept(parser, "profile")) {
-        definition->kind = DEFINE_PROFILE;
-        code = parse_profile(parser, &definition->profile);
-    } else {
-        code = parser_expected(
-            parser, "FIELD, EMBEDDING, SIGNAL, RELATION, CONTEXT, EXPOSURE, PROFILE or CURSOR");
+    TRY(parse_definition_kind(parser, &definition->kind));
+    switch (definition->kind) {
+    case DEFINE_FIELD:
+        return parse_field(parser, &definition->field);
+    case DEFINE_EMBEDDING:
+        return parse_embedding(parser, &definition->embedding);
+    case DEFINE_SIGNAL:
+        return parse_signal(parser, start, &definition->signal);
+    case DEFINE_RELATION:
+        return parse_relation(parser, &definition->relation);
+    case DEFINE_CONTEXT:
+        return parse_context(parser, &definition->context);
+    case DEFINE_EXPOSURE:
+        return parse_exposure(parser, &definition->exposure);
+    case DEFINE_PROFILE:
+        return parse_profile(parser, &definition->profile);
     }
+out:
+    return code;
+}
+
+/* The name of what is dropped or renamed, with the kind of entity that a field is of. */
+static enum code parse_altered(struct parser *parser, enum definition_kind kind,
+                               struct alteration *alteration)
+{
+    char what[32];
+    enum code code;
+    alteration->version = -1;
+    if (kind == DEFINE_EXPOSURE) {
+        TRY(parser_expect(parser, "ON"));
+        TRY(parser_kind(parser, false, &alteration->kind));
+        TRY(parser_expect_symbol(parser, "."));
+        return parser_name(parser, "a field", &alteration->name);
+    }
+    snprintf(what, sizeof what, "the name of %s %s", kind == DEFINE_EMBEDDING ? "an" : "a",
+             definition_kind_name(kind));
+    if (kind == DEFINE_FIELD || kind == DEFINE_EMBEDDING)
+        return parse_on(parser, &alteration->name, what, &alteration->kind);
+    code = parser_name(parser, what, &alteration->name);
+out:
+    return code;
+}
+
+enum code parse_drop(struct parser *parser, struct definition *definition)
+{
+    enum code code;
+    definition->action = DEFINITION_DROP;
+    TRY(parse_definition_kind(parser, &definition->kind));
+    TRY(parse_altered(parser, definition->kind, &definition->alteration));
+    if (definition->kind == DEFINE_PROFILE && parser_accept(parser, "version"))
+        code = parser_integer(parser, &definition->alteration.version);
+out:
+    return code;
+}
+
+enum code parse_rename(struct parser *parser, struct definition *definition)
+{
+    enum code code;
+    definition->action = DEFINITION_RENAME;
+    if (parser_at(parser, "exposure") || parser_at(parser, "cursor"))
+        return parser_expected(parser, "FIELD, EMBEDDING, SIGNAL, RELATION, CONTEXT or PROFILE");
+    TRY(parse_definition_kind(parser, &definition->kind));
+    TRY(parse_altered(parser, definition->kind, &definition->alteration));
+    TRY(parser_expect(parser, "TO"));
+    code = parser_name(parser, "the new name", &definition->alteration.to);
+out:
     return code;
 }

@@ -81,6 +81,9 @@ MUST_USE enum code parse_seeds(struct parser *parser, struct seed_items *seeds);
 /* parse_define.c: after DEFINE, which began at `start`. */
 MUST_USE enum code parse_define(struct parser *parser, uint64_t start,
                                 struct definition *definition);
+/* After DROP (of no cursor), RENAME. */
+MUST_USE enum code parse_drop(struct parser *parser, struct definition *definition);
+MUST_USE enum code parse_rename(struct parser *parser, struct definition *definition);
 
 /* parse_quota.c: after CAP, SUBLINEAR, TRUST. */
 MUST_USE enum code parse_quotas(struct parser *parser, struct signal_definition *signal);

@@ -283,6 +283,7 @@ static bool show_profiles(const struct view *view, struct result *result)
     const struct schema *schema = view->schema;
     for (size_t i = 0; i < schema->profile_count; i++) {
         const struct profile *profile = &schema->profiles[i];
+        if (profile->dropped) continue;
         struct cell *row = result_row(result);
         if (!row || !cell_set_text(result, &row[0], profile->name) ||
             !cell_set_text(result, &row[2], profile->text))
@@ -352,6 +353,7 @@ static bool show_signals(const struct view *view, struct result *result)
     for (size_t i = 0; i < schema->signal_count; i++) {
         const struct signal *signal = &schema->signals[i];
         const char *kind = entity_kind_name(signal->kind);
+        if (signal->dropped) continue;
         struct cell *row = result_row(result);
         if (!row || !cell_set_text(result, &row[0], signal->name) ||
             !cell_set_format(result, &row[1], "%s", kind) ||
@@ -384,10 +386,12 @@ static bool show_fields(const struct view *view, struct result *result)
     for (size_t i = 0; i < schema->field_count; i++) {
         const struct field *field = &schema->fields[i];
         const char *type = field->expires ? "timestamp expires" : field_type_name(field->type);
+        if (field->dropped) continue;
         if (!add_field(result, field->kind, field->name, type)) return false;
     }
     for (size_t i = 0; i < schema->embedding_count; i++) {
         const struct embedding *embedding = &schema->embeddings[i];
+        if (embedding->dropped) continue;
         if (!add_field(result, embedding->kind, embedding->name, "embedding")) return false;
     }
     return true;
@@ -398,6 +402,7 @@ static bool show_relations(const struct view *view, struct result *result)
     const struct schema *schema = view->schema;
     for (size_t i = 0; i < schema->relation_count; i++) {
         const struct relation *relation = &schema->relations[i];
+        if (relation->dropped) continue;
         struct cell *row = result_row(result);
         if (!row || !cell_set_text(result, &row[0], relation->name) ||
             !cell_set_format(result, &row[1], "%s", entity_kind_name(relation->from)) ||
@@ -408,12 +413,13 @@ static bool show_relations(const struct view *view, struct result *result)
     return true;
 }
 
+/* What stands, with the names of now. */
 static bool show_texts(const struct view *view, struct result *result)
 {
     const struct schema *schema = view->schema;
-    for (size_t i = 0; i < schema->text_count; i++) {
+    for (size_t i = 0; i < schema->definition_count; i++) {
         struct cell *row = result_row(result);
-        if (!row || !cell_set_text(result, row, schema->texts[i])) return false;
+        if (!row || !cell_set_text(result, row, schema->definitions[i].text)) return false;
     }
     return true;
 }

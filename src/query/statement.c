@@ -508,7 +508,7 @@ static enum code no_statement(struct parser *parser)
     static const char *const words[] = {"DEFINE",      "PUT",    "PATCH",    "DELETE",   "SIGNAL",
                                         "RETRACT",     "RELATE", "UNRELATE", "RETRIEVE", "EXPLAIN",
                                         "TRANSACTION", "SHOW",   "TAIL",     "FORGET",   "ADVANCE",
-                                        "DROP",        "EXPORT", "NEXT"};
+                                        "DROP",        "EXPORT", "NEXT",     "RENAME"};
     enum code code = parser_expected(
         parser, "a statement (DEFINE, PUT, SIGNAL, RELATE, RETRIEVE, EXPLAIN, WHY NOT, SHOW, ...)");
     if (parser->token.kind == TOKEN_WORD)
@@ -528,7 +528,12 @@ static enum code parse_statement(struct parser *parser, struct statement *statem
     } else if (parser_accept(parser, "advance")) {
         code = parse_cursor_word(parser, CURSOR_ADVANCE, statement);
     } else if (parser_accept(parser, "drop")) {
-        code = parse_cursor_word(parser, CURSOR_DROP, statement);
+        statement->kind = STATEMENT_DEFINE;
+        code = parser_at(parser, "cursor") ? parse_cursor_word(parser, CURSOR_DROP, statement)
+                                           : parse_drop(parser, &statement->define);
+    } else if (parser_accept(parser, "rename")) {
+        statement->kind = STATEMENT_DEFINE;
+        code = parse_rename(parser, &statement->define);
     } else {
         size_t i = 0, count = sizeof starts / sizeof *starts;
         while (i < count && !parser_accept(parser, starts[i].word))

@@ -16,7 +16,7 @@ enum {
 };
 
 enum statement_kind {
-    STATEMENT_DEFINE,
+    STATEMENT_DEFINE, /* and DROP, RENAME */
     STATEMENT_PUT,
     STATEMENT_PATCH,
     STATEMENT_DELETE,

@@ -53,8 +53,9 @@ static enum code wrong_value(const struct tail_condition *condition, const char 
 static enum code check_word(const struct tail_condition *condition, struct slice text,
                             struct error *error)
 {
-    static const char *const kinds[] = {"define",  "put",    "patch",    "delete", "signal",
-                                        "retract", "relate", "unrelate", "forget", "slate"};
+    static const char *const kinds[] = {"define", "put",     "patch",  "delete",
+                                        "signal", "retract", "relate", "unrelate",
+                                        "forget", "slate",   "drop",   "rename"};
     bool known = false;
     if (condition->column == TAIL_KIND) {
         for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -73,8 +74,8 @@ static enum code check_word(const struct tail_condition *condition, struct slice
     error_at(error, condition->position);
     error_hint(error,
                condition->column == TAIL_KIND
-                   ? "kinds are define, put, patch, delete, forget, signal, retract, relate, "
-                     "unrelate, slate"
+                   ? "kinds are define, drop, rename, put, patch, delete, forget, signal, retract, "
+                     "relate, unrelate, slate"
                    : "targets are item, user, creator");
     return CODE_INVALID;
 }
@@ -245,6 +246,8 @@ static struct facts facts_of(const struct change *change, const struct schema *s
                                .name = change->slate->profile};
         break;
     case CHANGE_DEFINE:
+    case CHANGE_DROP:
+    case CHANGE_RENAME:
     case CHANGE_TRANSACTION:
     case CHANGE_CURSOR:
     case CHANGE_BACKFILL:

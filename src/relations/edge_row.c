@@ -116,7 +116,8 @@ static enum code load_row(void *context, struct slice key, struct slice row, str
     if (suffix.bytes != SUFFIX_BYTES) return damaged(ends.from_id, error);
     ends.relation = (relation_id)((unsigned)suffix.data[0] << 8 | suffix.data[1]);
     ends.to_id = load_u64_be(suffix.data + 2);
-    if (ends.relation >= edges->table_count || edges->tables[ends.relation].from != kind)
+    if (ends.relation >= edges->table_count || edges->tables[ends.relation].from != kind ||
+        edges->tables[ends.relation].dropped)
         return damaged(ends.from_id, error);
     ends.from = edges->ordinal_of(edges->context, kind, ends.from_id);
     ends.to = edges->ordinal_of(edges->context, edges->tables[ends.relation].to, ends.to_id);

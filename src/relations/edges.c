@@ -75,11 +75,12 @@ static bool side_remove(struct edges *edges, struct side *side, ordinal entity, 
 void edges_adopt(struct edges *edges, const struct schema *schema)
 {
     if (edges->schema == schema && edges->text_count == schema->text_count) return;
-    for (size_t i = 0; i < schema->relation_count && i < LIMIT_RELATIONS; i++) {
+    for (size_t i = 0; i < schema->relation_count && i < LIMIT_RELATION_IDS; i++) {
         struct relation_table *table = &edges->tables[i];
         table->from = schema->relations[i].from;
         table->to = schema->relations[i].to;
         table->excluding = schema->relations[i].excluding;
+        table->dropped = schema->relations[i].dropped;
     }
     edges->table_count = schema->relation_count;
     edges->schema = schema;
@@ -88,7 +89,7 @@ void edges_adopt(struct edges *edges, const struct schema *schema)
 
 bool edges_put(struct edges *edges, const struct edge_ends *ends, float weight, int64_t time_ms)
 {
-    assert(ends->relation < LIMIT_RELATIONS);
+    assert(ends->relation < LIMIT_RELATION_IDS);
     struct relation_table *table = &edges->tables[ends->relation];
     struct edge out = {ends->to_id, ends->to, weight, time_ms};
     struct edge in = {ends->from_id, ends->from, weight, time_ms};
@@ -156,6 +157,15 @@ static bool apply_delete(struct edges *edges, const struct resolved_change *chan
     return true;
 }
 
+/* All edges of a relation; the rows go at the next checkpoint. */
+static bool drop_relation(struct edges *edges, relation_id relation)
+{
+    struct side *out = &edges->tables[relation].out;
+    for (size_t i = 0; i < out->capacity; i++)
+        if (!drop_side(edges, relation, true, (ordinal)i)) return false;
+    return true;
+}
+
 static enum code edges_apply(void *fold, const struct resolved_change *change, struct error *error)
 {
     struct edges *edges = fold;
@@ -164,6 +174,7 @@ static enum code edges_apply(void *fold, const struct resolved_change *change, s
     if (change->change->kind == CHANGE_RELATE) applied = apply_relate(edges, change, true);
     if (change->change->kind == CHANGE_UNRELATE) applied = apply_relate(edges, change, false);
     if (change->change->kind == CHANGE_DELETE) applied = apply_delete(edges, change);
+    if (change_drops(change, DEFINE_RELATION)) applied = drop_relation(edges, change->dropped->id);
     return applied ? CODE_OK : no_memory(error);
 }
 
@@ -210,7 +221,7 @@ static bool edges_check(const void *fold, char *reason, size_t reason_bytes)
 {
     const struct edges *edges = fold;
     size_t count = 0;
-    for (size_t i = 0; i < LIMIT_RELATIONS; i++) {
+    for (size_t i = 0; i < LIMIT_RELATION_IDS; i++) {
         if (table_check(&edges->tables[i], &count)) continue;
         snprintf(reason, reason_bytes, "the two sides of relation %zu differ", i);
         return false;
@@ -241,7 +252,7 @@ static void edges_free(void *fold)
 {
     struct edges *edges = fold;
     if (!edges) return;
-    for (size_t i = 0; i < LIMIT_RELATIONS; i++) {
+    for (size_t i = 0; i < LIMIT_RELATION_IDS; i++) {
         side_release(edges, &edges->tables[i].out);
         side_release(edges, &edges->tables[i].in);
     }
@@ -280,13 +291,13 @@ enum code edges_create(struct memory *memory,
 
 struct edge_walk edges_out(const struct edges *edges, relation_id relation, ordinal from)
 {
-    assert(relation < LIMIT_RELATIONS);
+    assert(relation < LIMIT_RELATION_IDS);
     return (struct edge_walk){.list = side_find(&edges->tables[relation].out, from)};
 }
 
 struct edge_walk edges_in(const struct edges *edges, relation_id relation, ordinal to)
 {
-    assert(relation < LIMIT_RELATIONS);
+    assert(relation < LIMIT_RELATION_IDS);
     return (struct edge_walk){.list = side_find(&edges->tables[relation].in, to)};
 }
 
@@ -318,7 +329,7 @@ size_t edges_in_count(const struct edges *edges, relation_id relation, ordinal t
 const struct edge *edges_find(const struct edges *edges, relation_id relation, ordinal from,
                               ordinal to)
 {
-    assert(relation < LIMIT_RELATIONS);
+    assert(relation < LIMIT_RELATION_IDS);
     const struct relation_table *table = &edges->tables[relation];
     const struct adjacency *out = side_find(&table->out, from);
     const struct adjacency *in = out ? side_find(&table->in, to) : NULL;
@@ -346,7 +357,7 @@ bool edges_excluded(const struct edges *edges, ordinal user, enum entity_kind ki
 size_t edges_count(const struct edges *edges)
 {
     size_t count = 0;
-    for (size_t i = 0; i < LIMIT_RELATIONS; i++) {
+    for (size_t i = 0; i < LIMIT_RELATION_IDS; i++) {
         const struct side *out = &edges->tables[i].out;
         for (size_t j = 0; j < out->capacity; j++)
             count += out->lists[j] ? out->lists[j]->edge_count : 0;

@@ -15,6 +15,7 @@ struct side {
 struct relation_table {
     enum entity_kind from, to;
     bool excluding;
+    bool dropped;
     struct side out; /* by from: sorted by to */
     struct side in;  /* by to: sorted by from; the same edges */
 };
@@ -37,7 +38,7 @@ struct edges {
     void *context;
     const struct schema *schema; /* the one that the tables follow; compared, never followed */
     size_t text_count;           /* of the same: no two schemas of a database share both */
-    struct relation_table tables[LIMIT_RELATIONS];
+    struct relation_table tables[LIMIT_RELATION_IDS];
     size_t table_count;
     struct dirty_rows rows; /* entries: struct dirty_edge */
     size_t bytes;           /* held by lists */

@@ -1,5 +1,6 @@
 #include "schema/builder.h"
 
+#include "schema/mentions.h"
 #include "schema/names.h"
 
 #include <assert.h>
@@ -41,13 +42,30 @@ bool duration_check(const struct duration *duration, const char *what,
     return false;
 }
 
-/* One violation where the limit is reached, so that the rest is still checked. */
-static void check_count(size_t count, size_t limit, const char *what, uint64_t position,
-                        struct violations *violations)
+/* How many of a kind stand. */
+static size_t count_live(const struct schema *schema, enum definition_kind kind)
 {
-    if (count < limit) return;
-    violations_add(violations, position, "the limit is fixed", "there are already %zu %s", count,
-                   what);
+    size_t count = kind == DEFINE_SIGNAL ? BUILTIN_SIGNALS : 0;
+    for (size_t i = 0; i < schema->definition_count; i++) {
+        const struct defined *defined = &schema->definitions[i];
+        bool counted = kind == DEFINE_SIGNAL && signal_is_builtin((signal_id)defined->id);
+        count += defined->kind == kind && !counted;
+    }
+    return count;
+}
+
+void builder_check_count(const struct schema *schema, const struct builder_limit *limit,
+                         uint64_t position, struct violations *violations)
+{
+    size_t live = count_live(schema, limit->kind);
+    if (live >= limit->live) {
+        violations_add(violations, position, "the limit is fixed", "there are already %zu %s", live,
+                       limit->what);
+    } else if (limit->ids > 0 && limit->given >= limit->ids) {
+        violations_add(
+            violations, position, "what is dropped keeps its number: rename what is left",
+            "%zu %s have been defined, with those that were dropped", limit->given, limit->what);
+    }
 }
 
 /* How a text's words become terms.  What is declared must be known to every later version. */
@@ -94,9 +112,10 @@ static void check_column(const struct name *name, struct violations *violations)
     }
 }
 
-static void check_unused(const struct schema *schema, enum entity_kind kind,
-                         const struct name *name, struct violations *violations)
+void builder_check_unused(const struct schema *schema, enum entity_kind kind,
+                          const struct name *name, struct violations *violations)
 {
+    if (kind == ENTITY_ITEM) check_column(name, violations);
     const char *taken = NULL;
     if (schema_find_field(schema, kind, name->text)) taken = "field";
     if (schema_find_embedding(schema, kind, name->text)) taken = "embedding";
@@ -131,9 +150,10 @@ static void add_field(struct schema *schema, const struct field_definition *defi
 {
     const struct name *name = &definition->name;
     if (name_check(name, "field", violations))
-        check_unused(schema, definition->kind, name, violations);
-    if (definition->kind == ENTITY_ITEM) check_column(name, violations);
-    check_count(schema->field_count, LIMIT_FIELDS, "fields", name->position, violations);
+        builder_check_unused(schema, definition->kind, name, violations);
+    const struct builder_limit limit = {DEFINE_FIELD, "fields", LIMIT_FIELDS, schema->field_count,
+                                        LIMIT_FIELD_IDS};
+    builder_check_count(schema, &limit, name->position, violations);
     check_field_text(definition, violations);
     check_expiry(schema, definition, violations);
     if (violations->count > 0) return;
@@ -155,10 +175,10 @@ static void add_embedding(struct schema *schema, const struct embedding_definiti
 {
     const struct name *name = &definition->name;
     if (name_check(name, "embedding", violations))
-        check_unused(schema, definition->kind, name, violations);
-    if (definition->kind == ENTITY_ITEM) check_column(name, violations);
-    check_count(schema->embedding_count, LIMIT_EMBEDDINGS, "embeddings", name->position,
-                violations);
+        builder_check_unused(schema, definition->kind, name, violations);
+    const struct builder_limit limit = {DEFINE_EMBEDDING, "embeddings", LIMIT_EMBEDDINGS,
+                                        schema->embedding_count, LIMIT_EMBEDDING_IDS};
+    builder_check_count(schema, &limit, name->position, violations);
     if (definition->dimensions < 1 || definition->dimensions > LIMIT_DIMENSIONS)
         violations_add(violations, name->position, "use 1 to 4096 dimensions",
                        "embedding '%.*s' cannot have %lld dimensions", NAME_ARGUMENTS(name->text),
@@ -181,7 +201,9 @@ static void add_relation(struct schema *schema, const struct relation_definition
     if (name_check(name, "relation", violations) && schema_find_relation(schema, name->text))
         violations_add(violations, name->position, "choose another name",
                        "relation '%.*s' is already defined", NAME_ARGUMENTS(name->text));
-    check_count(schema->relation_count, LIMIT_RELATIONS, "relations", name->position, violations);
+    const struct builder_limit limit = {DEFINE_RELATION, "relations", LIMIT_RELATIONS,
+                                        schema->relation_count, LIMIT_RELATION_IDS};
+    builder_check_count(schema, &limit, name->position, violations);
     if (definition->excluding && definition->from != ENTITY_USER)
         violations_add(violations, name->position, "define it FROM user",
                        "excluding relation '%.*s' begins at %s, but only users exclude",
@@ -210,7 +232,9 @@ static void add_context(struct schema *schema, const struct context_definition *
     if (name_check(name, "context", violations) && schema_find_context(schema, name->text))
         violations_add(violations, name->position, "choose another name",
                        "context '%.*s' is already defined", NAME_ARGUMENTS(name->text));
-    check_count(schema->context_count, LIMIT_CONTEXTS, "contexts", name->position, violations);
+    const struct builder_limit limit = {DEFINE_CONTEXT, "contexts", LIMIT_CONTEXTS,
+                                        schema->context_count, LIMIT_CONTEXT_IDS};
+    builder_check_count(schema, &limit, name->position, violations);
     if (!context_type_allowed(definition->type))
         violations_add(violations, name->position,
                        "use keyword, integer, float, boolean or timestamp",
@@ -222,8 +246,8 @@ static void add_context(struct schema *schema, const struct context_definition *
     schema->context_count++;
 }
 
-void builder_add(struct schema *schema, const struct definition *definition,
-                 struct violations *violations)
+static void add(struct schema *schema, const struct definition *definition,
+                struct violations *violations)
 {
     switch (definition->kind) {
     case DEFINE_FIELD:
@@ -248,4 +272,18 @@ void builder_add(struct schema *schema, const struct definition *definition,
         builder_add_profile(schema, &definition->profile, definition->text, violations);
         break;
     }
+}
+
+bool builder_follow(struct schema *schema, const struct definition *definition,
+                    struct slice written, struct violations *violations)
+{
+    if (definition->action != DEFINITION_ADD) schema->altered = true;
+    if (definition->action == DEFINITION_RENAME)
+        return builder_rename(schema, definition, violations);
+    if (definition->action == DEFINITION_DROP) {
+        builder_drop(schema, definition, violations);
+        return true;
+    }
+    add(schema, definition, violations);
+    return violations->count > 0 || mentions_note(schema, definition, written);
 }

@@ -19,8 +19,7 @@ static struct field *find_field(struct schema *schema, const struct exposure_def
     const struct field *found = schema_find_field(schema, definition->kind, name->text);
     if (!found) {
         char hint[HINT_BYTES];
-        suggestion_hint(schema_suggest_field(schema, definition->kind, name->text),
-                        "define it first", hint);
+        name_hint(schema, DEFINE_FIELD, definition->kind, name->text, "define it first", hint);
         violations_add(violations, name->position, hint, "%s has no field '%.*s'",
                        entity_kind_name(definition->kind), NAME_ARGUMENTS(name->text));
         return NULL;

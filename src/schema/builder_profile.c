@@ -15,7 +15,7 @@ static bool items_refer_to(const struct schema *schema, enum entity_kind kind)
     for (size_t i = 0; i < schema->field_count; i++) {
         const struct field *field = &schema->fields[i];
         if (field->kind == ENTITY_ITEM && field->type == FIELD_REFERENCE &&
-            field->references == kind)
+            field->references == kind && !field->dropped)
             return true;
     }
     return false;
@@ -49,8 +49,8 @@ static const struct signal *check_item_signal(const struct name *name, const str
     const struct signal *signal = schema_find_signal(schema, name->text);
     if (!signal) {
         char hint[HINT_BYTES];
-        suggestion_hint(schema_suggest_signal(schema, name->text), "define it with DEFINE SIGNAL",
-                        hint);
+        name_hint(schema, DEFINE_SIGNAL, ENTITY_ITEM, name->text, "define it with DEFINE SIGNAL",
+                  hint);
         violations_add(violations, name->position, hint, "signal '%.*s' does not exist",
                        NAME_ARGUMENTS(name->text));
         return NULL;
@@ -87,8 +87,7 @@ static void check_source_value(struct source_definition *source, const struct sc
                        "a source has one value of '%.*s'", NAME_ARGUMENTS(source->field.text));
     const struct field *field = schema_find_field(schema, ENTITY_ITEM, source->field.text);
     if (!field) {
-        suggestion_hint(schema_suggest_field(schema, ENTITY_ITEM, source->field.text),
-                        "define it first", hint);
+        name_hint(schema, DEFINE_FIELD, ENTITY_ITEM, source->field.text, "define it first", hint);
         violations_add(violations, source->field.position, hint, "item has no field '%.*s'",
                        NAME_ARGUMENTS(source->field.text));
         return;
@@ -164,8 +163,8 @@ static void check_related(struct source_definition *source, const struct schema 
     const struct relation *relation = schema_find_relation(schema, source->relation.text);
     if (!relation) {
         char hint[HINT_BYTES];
-        suggestion_hint(suggest_relation(schema, source->relation.text),
-                        "define it with DEFINE RELATION", hint);
+        name_hint(schema, DEFINE_RELATION, ENTITY_ITEM, source->relation.text,
+                  "define it with DEFINE RELATION", hint);
         violations_add(violations, source->relation.position, hint,
                        "relation '%.*s' does not exist", NAME_ARGUMENTS(source->relation.text));
         return;
@@ -258,8 +257,7 @@ static void check_cap(struct cap_definition *cap, const struct schema *schema,
     const struct field *field = schema_find_field(schema, ENTITY_ITEM, cap->field.text);
     if (!field) {
         char hint[HINT_BYTES];
-        suggestion_hint(schema_suggest_field(schema, ENTITY_ITEM, cap->field.text),
-                        "define it first", hint);
+        name_hint(schema, DEFINE_FIELD, ENTITY_ITEM, cap->field.text, "define it first", hint);
         violations_add(violations, cap->field.position, hint, "item has no field '%.*s'",
                        NAME_ARGUMENTS(cap->field.text));
         return;
@@ -325,26 +323,46 @@ bool ranking_check(struct ranking_definition *ranking, const struct schema *sche
     return ok && violations->count == before;
 }
 
+/* Of those that are there, or were: slates may name them. */
 static uint32_t next_version(const struct schema *schema, struct slice name)
 {
-    const struct profile *newest = schema_find_profile(schema, name, 0);
-    return newest ? newest->version + 1 : 1;
+    uint32_t newest = 0;
+    for (size_t i = 0; i < schema->profile_count; i++) {
+        const struct profile *profile = &schema->profiles[i];
+        if (profile->version > newest && profile_was_named(schema, i, name))
+            newest = profile->version;
+    }
+    return newest + 1;
+}
+
+static const struct profile *find_version(const struct schema *schema, struct slice name,
+                                          int64_t version)
+{
+    for (size_t i = 0; i < schema->profile_count; i++) {
+        const struct profile *profile = &schema->profiles[i];
+        if ((int64_t)profile->version == version && profile_was_named(schema, i, name))
+            return profile;
+    }
+    return NULL;
 }
 
 static void check_version(const struct schema *schema, const struct profile_definition *definition,
                           struct violations *violations)
 {
     const struct name *name = &definition->name;
+    const struct profile *taken = find_version(schema, name->text, definition->version);
+    bool stands = taken && !taken->dropped && slice_equal(taken->name, name->text);
     if (definition->version == -1) return;
     if (definition->version < 1 || definition->version > version_maximum) {
         violations_add(violations, name->position, "count versions from 1, or leave VERSION out",
                        "profile '%.*s' cannot have version %lld", NAME_ARGUMENTS(name->text),
                        (long long)definition->version);
-    } else if (schema_find_profile(schema, name->text, (uint32_t)definition->version)) {
+    } else if (taken) {
         violations_add(violations, name->position,
                        "a version never changes: leave VERSION out to make the next one",
-                       "version %lld of profile '%.*s' already exists",
-                       (long long)definition->version, NAME_ARGUMENTS(name->text));
+                       "version %lld of profile '%.*s' %s", (long long)definition->version,
+                       NAME_ARGUMENTS(name->text),
+                       stands ? "already exists" : "was there, and is not given again");
     }
 }
 
@@ -355,9 +373,9 @@ void builder_add_profile(struct schema *schema, const struct profile_definition 
         .name = definition->name.text, .text = text, .ranking = definition->ranking};
     if (name_check(&definition->name, "profile", violations))
         check_version(schema, definition, violations);
-    if (schema->profile_count >= LIMIT_PROFILES)
-        violations_add(violations, definition->name.position, "the limit is fixed",
-                       "there are already %d versions of profiles", LIMIT_PROFILES);
+    const struct builder_limit limit = {
+        .kind = DEFINE_PROFILE, .what = "versions of profiles", .live = LIMIT_PROFILES};
+    builder_check_count(schema, &limit, definition->name.position, violations);
     if (!ranking_check(&profile.ranking, schema, violations) || violations->count > 0) return;
     profile.version = definition->version == -1 ? next_version(schema, profile.name)
                                                 : (uint32_t)definition->version;

@@ -52,8 +52,8 @@ static void add_trust(const struct schema *schema, struct signal *signal, const 
     const struct field *field = schema_find_field(schema, ENTITY_USER, name->text);
     char hint[HINT_BYTES];
     if (!field) {
-        suggestion_hint(schema_suggest_field(schema, ENTITY_USER, name->text),
-                        "define it first: DEFINE FIELD trust ON user FLOAT", hint);
+        name_hint(schema, DEFINE_FIELD, ENTITY_USER, name->text,
+                  "define it first: DEFINE FIELD trust ON user FLOAT", hint);
         violations_add(violations, name->position, hint, "field '%.*s' of user does not exist",
                        NAME_ARGUMENTS(name->text));
     } else if (field->type != FIELD_FLOAT) {

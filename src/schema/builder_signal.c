@@ -15,7 +15,7 @@ double half_life_lambda(int64_t half_life_ms)
     return ln_2 / ((double)half_life_ms / 1000.0);
 }
 
-static bool is_builtin(signal_id id)
+bool signal_is_builtin(signal_id id)
 {
     return id == SIGNAL_IMPRESSION || id == SIGNAL_HIDE;
 }
@@ -40,9 +40,9 @@ static void check_name(const struct schema *schema, const struct name *name,
 {
     if (!name_check(name, "signal", violations)) return;
     const struct signal *other = schema_find_signal(schema, name->text);
-    if (!other && schema->signal_count >= LIMIT_SIGNALS)
-        violations_add(violations, name->position, "the limit is fixed",
-                       "there are already %d signals", LIMIT_SIGNALS);
+    const struct builder_limit limit = {DEFINE_SIGNAL, "signals", LIMIT_SIGNALS,
+                                        schema->signal_count, LIMIT_SIGNAL_IDS};
+    if (!other) builder_check_count(schema, &limit, name->position, violations);
 }
 
 static void add_half_lives(struct signal *signal, const struct signal_definition *definition,
@@ -204,8 +204,7 @@ static void add_index_field(const struct schema *schema, struct signal *signal,
     const struct field *field = schema_find_field(schema, ENTITY_ITEM, name->text);
     if (!field) {
         char hint[HINT_BYTES];
-        suggestion_hint(schema_suggest_field(schema, ENTITY_ITEM, name->text), "define it first",
-                        hint);
+        name_hint(schema, DEFINE_FIELD, ENTITY_ITEM, name->text, "define it first", hint);
         violations_add(violations, name->position, hint, "item has no field '%.*s'",
                        NAME_ARGUMENTS(name->text));
         return;
@@ -259,8 +258,8 @@ static void add_group(struct schema *schema, struct signal *signal, const struct
     const struct field *field = schema_find_field(schema, ENTITY_ITEM, name->text);
     char hint[HINT_BYTES];
     if (!field) {
-        suggestion_hint(schema_suggest_field(schema, ENTITY_ITEM, name->text),
-                        "define it first, with DEFINE FIELD", hint);
+        name_hint(schema, DEFINE_FIELD, ENTITY_ITEM, name->text,
+                  "define it first, with DEFINE FIELD", hint);
         violations_add(violations, name->position, hint, "field '%.*s' of item does not exist",
                        NAME_ARGUMENTS(name->text));
         return;
@@ -334,7 +333,7 @@ static void recheck_profiles(struct schema *schema, const struct signal_definiti
     for (size_t i = 0; i < schema->profile_count; i++) {
         struct profile *profile = &schema->profiles[i];
         struct violations found = {.count = 0};
-        if (ranking_check(&profile->ranking, schema, &found)) continue;
+        if (profile->dropped || ranking_check(&profile->ranking, schema, &found)) continue;
         violations_add(
             violations, definition->name.position, "define the signal as the profile needs it",
             "profile '%.*s' version %u does not go with it: %.80s", NAME_ARGUMENTS(profile->name),
@@ -373,7 +372,7 @@ void builder_add_signal(struct schema *schema, const struct signal_definition *d
     if (definition->counts_distinct) add_distinct(&signal, &definition->distinct, violations);
     check_polarity(definition, violations);
     builder_add_quotas(schema, &signal, definition, violations);
-    if (is_builtin(signal.id)) check_builtin(&signal, definition, violations);
+    if (signal_is_builtin(signal.id)) check_builtin(&signal, definition, violations);
     if (replaced && !replaced->builtin)
         builder_check_again(replaced, &signal, definition, violations);
     if (violations->count > 0) return;

@@ -37,8 +37,17 @@ const char *change_kind_name(enum change_kind kind)
         return "slate";
     case CHANGE_BACKFILL:
         return "backfill";
+    case CHANGE_DROP:
+        return "drop";
+    case CHANGE_RENAME:
+        return "rename";
     }
     return "unknown";
+}
+
+bool change_alters_schema(enum change_kind kind)
+{
+    return kind == CHANGE_DEFINE || kind == CHANGE_DROP || kind == CHANGE_RENAME;
 }
 
 static enum code invalid(struct error *error, const char *hint)
@@ -207,6 +216,17 @@ static enum code check_known(size_t id, size_t count, const char *what, struct e
     return error_set(error, CODE_INVALID, AREA_SCHEMA, "%s %zu is not defined", what, id);
 }
 
+/* Between the look-up of its name and this moment it may have gone. */
+static enum code check_stands(bool dropped, const char *what, struct slice name,
+                              struct error *error)
+{
+    if (!dropped) return CODE_OK;
+    error_set(error, CODE_NOT_FOUND, AREA_SCHEMA, "%s '%.*s' was dropped", what,
+              NAME_ARGUMENTS(name));
+    error_hint(error, "define it anew, or leave it out");
+    return CODE_NOT_FOUND;
+}
+
 static enum code check_order(bool ordered, const char *what, struct error *error)
 {
     if (ordered) return CODE_OK;
@@ -223,6 +243,7 @@ static enum code check_embeddings(const struct put_change *put, bool patch,
         TRY(check_known(given->embedding, schema->embedding_count, "embedding", error));
         TRY(check_order(i == 0 || given[-1].embedding < given->embedding, "embeddings", error));
         const struct embedding *embedding = &schema->embeddings[given->embedding];
+        TRY(check_stands(embedding->dropped, "embedding", embedding->name, error));
         TRY(check_kind(&put->entity, embedding->kind, "embedding", embedding->name, error));
         if (patch && given->value.type == VALUE_MISSING) continue;
         TRY(check_vector(embedding, &given->value, error));
@@ -247,6 +268,7 @@ static enum code check_put(const struct put_change *put, bool patch, const struc
         TRY(check_known(given->field, schema->field_count, "field", error));
         TRY(check_order(i == 0 || given[-1].field < given->field, "fields", error));
         const struct field *field = &schema->fields[given->field];
+        TRY(check_stands(field->dropped, "field", field->name, error));
         TRY(check_kind(&put->entity, field->kind, "field", field->name, error));
         if (patch && given->value.type == VALUE_MISSING) continue;
         TRY(check_field_value(field, &given->value, error));
@@ -294,6 +316,7 @@ static enum code check_signal(const struct signal_change *change, const struct s
     enum code code;
     TRY(check_known(change->signal, schema->signal_count, "signal", error));
     const struct signal *signal = &schema->signals[change->signal];
+    TRY(check_stands(signal->dropped, "signal", signal->name, error));
     TRY(check_kind(&change->entity, signal->kind, "signal", signal->name, error));
     TRY(check_signal_user(signal, change, error));
     TRY(check_signal_value(signal, change->value, error));
@@ -313,6 +336,7 @@ static enum code check_relate(const struct relate_change *change, bool weighs,
     enum code code;
     TRY(check_known(change->relation, schema->relation_count, "relation", error));
     const struct relation *relation = &schema->relations[change->relation];
+    TRY(check_stands(relation->dropped, "relation", relation->name, error));
     TRY(check_kind(&change->from, relation->from, "relation", relation->name, error));
     TRY(check_kind(&change->to, relation->to, "relation", relation->name, error));
     if (weighs && !isfinite(change->weight)) {
@@ -378,7 +402,7 @@ static enum code check_transaction(const struct change *change, const struct sch
     }
     for (size_t i = 0; i < count; i++) {
         const struct change *part = &change->transaction.changes[i];
-        if (part->kind == CHANGE_TRANSACTION || part->kind == CHANGE_DEFINE ||
+        if (part->kind == CHANGE_TRANSACTION || change_alters_schema(part->kind) ||
             part->kind == CHANGE_FORGET || part->kind == CHANGE_CURSOR ||
             part->kind == CHANGE_SLATE || part->kind == CHANGE_BACKFILL) {
             error_set(error, CODE_INVALID, AREA_SCHEMA, "a transaction cannot hold a %s",
@@ -396,6 +420,8 @@ enum code change_check(const struct change *change, const struct schema *schema,
 {
     switch (change->kind) {
     case CHANGE_DEFINE:
+    case CHANGE_DROP:
+    case CHANGE_RENAME:
         return check_define(change->define, error);
     case CHANGE_PUT:
     case CHANGE_PATCH:

@@ -22,7 +22,9 @@ enum change_kind {
     CHANGE_FORGET = 9,
     CHANGE_CURSOR = 10,
     CHANGE_SLATE = 11,
-    CHANGE_BACKFILL = 12
+    CHANGE_BACKFILL = 12,
+    CHANGE_DROP = 13,
+    CHANGE_RENAME = 14
 };
 
 enum {
@@ -146,7 +148,7 @@ struct backfill_change {
 struct change {
     enum change_kind kind;
     union {
-        struct slice define;            /* the statement's text */
+        struct slice define;            /* DEFINE, DROP, RENAME: the statement's text */
         struct put_change put;          /* PUT, PATCH */
         struct entity_reference delete; /* DELETE; FORGET, of a user */
         struct signal_change signal;
@@ -162,6 +164,8 @@ struct change {
 };
 
 const char *change_kind_name(enum change_kind kind); /* "signal", "put" */
+/* Does it make another schema? */
+bool change_alters_schema(enum change_kind kind);
 
 /* Appends the encoding; the change must be valid (asserted).  Fails on no memory or too many bytes;
  * `out` is then to be cleared. */

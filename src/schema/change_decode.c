@@ -168,7 +168,7 @@ static void read_fields(struct decoder *decoder, struct put_change *put, bool pa
     size_t count = read_count(decoder, LIMIT_FIELDS, 2, "count of fields");
     struct field_value *fields = allocate(decoder, count, sizeof *fields);
     for (size_t i = 0; fields && i < count; i++) {
-        fields[i].field = (field_id)read_below(decoder, LIMIT_FIELDS, "number of a field");
+        fields[i].field = (field_id)read_below(decoder, LIMIT_FIELD_IDS, "number of a field");
         if (i > 0 && fields[i].field <= fields[i - 1].field) fault(decoder, "order of fields");
         fields[i].value = read_value(decoder);
         if (fields[i].value.type == VALUE_VECTOR) fault(decoder, "vector in a field");
@@ -184,7 +184,7 @@ static void read_embeddings(struct decoder *decoder, struct put_change *put, boo
     struct embedding_value *embeddings = allocate(decoder, count, sizeof *embeddings);
     for (size_t i = 0; embeddings && i < count; i++) {
         embeddings[i].embedding =
-            (embedding_id)read_below(decoder, LIMIT_EMBEDDINGS, "number of an embedding");
+            (embedding_id)read_below(decoder, LIMIT_EMBEDDING_IDS, "number of an embedding");
         if (i > 0 && embeddings[i].embedding <= embeddings[i - 1].embedding)
             fault(decoder, "order of embeddings");
         embeddings[i].value = read_value(decoder);
@@ -208,7 +208,7 @@ static void read_put(struct decoder *decoder, struct put_change *put, bool patch
 static void read_signal(struct decoder *decoder, struct signal_change *signal)
 {
     struct cursor *cursor = &decoder->cursor;
-    signal->signal = (signal_id)read_below(decoder, LIMIT_SIGNALS, "number of a signal");
+    signal->signal = (signal_id)read_below(decoder, LIMIT_SIGNAL_IDS, "number of a signal");
     uint8_t flags = cursor_u8(cursor);
     if (flags & ~SIGNAL_FLAGS) fault(decoder, "flags of a signal");
     signal->has_user = flags & SIGNAL_HAS_USER;
@@ -234,7 +234,7 @@ static void read_signal(struct decoder *decoder, struct signal_change *signal)
 
 static void read_relate(struct decoder *decoder, struct relate_change *relate, bool weighs)
 {
-    relate->relation = (relation_id)read_below(decoder, LIMIT_RELATIONS, "number of a relation");
+    relate->relation = (relation_id)read_below(decoder, LIMIT_RELATION_IDS, "number of a relation");
     uint8_t flags = cursor_u8(&decoder->cursor);
     if (flags & ~RELATE_HAS_TIME) fault(decoder, "flags of a relation");
     relate->has_time = flags & RELATE_HAS_TIME;
@@ -267,7 +267,7 @@ static void read_pair(struct decoder *decoder, struct backfill_pair *pair)
 
 static void read_backfill(struct decoder *decoder, struct backfill_change *backfill)
 {
-    backfill->signal = (signal_id)read_below(decoder, LIMIT_SIGNALS, "number of a signal");
+    backfill->signal = (signal_id)read_below(decoder, LIMIT_SIGNAL_IDS, "number of a signal");
     backfill->defined = cursor_varint(&decoder->cursor);
     uint8_t flags = cursor_u8(&decoder->cursor);
     if (flags & ~BACKFILL_ENDS) fault(decoder, "flags of a backfill");
@@ -370,6 +370,8 @@ static void read_part(struct decoder *decoder, uint8_t kind, struct change *chan
     *change = (struct change){.kind = (enum change_kind)kind};
     switch (kind) {
     case CHANGE_DEFINE:
+    case CHANGE_DROP:
+    case CHANGE_RENAME:
         change->define = read_text(decoder, CHANGE_DEFINE_MAXIMUM, "text of a definition");
         if (change->define.bytes == 0) fault(decoder, "definition without text");
         break;
@@ -415,7 +417,8 @@ static void read_transaction(struct decoder *decoder, struct change *change)
     struct change *changes = allocate(decoder, count, sizeof *changes);
     for (size_t i = 0; changes && i < count && !decoder->cursor.failed; i++) {
         uint8_t kind = cursor_u8(&decoder->cursor);
-        if (kind == CHANGE_DEFINE) fault(decoder, "definition in a transaction");
+        if (change_alters_schema((enum change_kind)kind))
+            fault(decoder, "definition in a transaction");
         if (kind == CHANGE_FORGET) fault(decoder, "forgetting in a transaction");
         if (kind == CHANGE_CURSOR) fault(decoder, "cursor in a transaction");
         if (kind == CHANGE_SLATE) fault(decoder, "slate in a transaction");

@@ -226,6 +226,8 @@ static void write_part(struct buffer *out, const struct change *change)
     buffer_put_u8(out, (uint8_t)change->kind);
     switch (change->kind) {
     case CHANGE_DEFINE:
+    case CHANGE_DROP:
+    case CHANGE_RENAME:
         assert(change->define.bytes > 0 && change->define.bytes <= CHANGE_DEFINE_MAXIMUM);
         buffer_put_string(out, change->define);
         break;
@@ -271,7 +273,7 @@ static void write_transaction(struct buffer *out, const struct change *change)
     buffer_put_u8(out, CHANGE_TRANSACTION);
     buffer_put_varint(out, count);
     for (size_t i = 0; i < count && !out->failed; i++) {
-        assert(change->transaction.changes[i].kind != CHANGE_DEFINE &&
+        assert(!change_alters_schema(change->transaction.changes[i].kind) &&
                change->transaction.changes[i].kind != CHANGE_FORGET);
         assert(change->transaction.changes[i].kind != CHANGE_CURSOR &&
                change->transaction.changes[i].kind != CHANGE_SLATE &&
@@ -285,6 +287,8 @@ static size_t largest_append(const struct change *change)
 {
     switch (change->kind) {
     case CHANGE_DEFINE:
+    case CHANGE_DROP:
+    case CHANGE_RENAME:
         return change->define.bytes;
     case CHANGE_PUT:
     case CHANGE_PATCH:
@@ -303,6 +307,8 @@ uint8_t change_format(const struct change *change)
 {
     switch (change->kind) {
     case CHANGE_BACKFILL:
+    case CHANGE_DROP:
+    case CHANGE_RENAME:
         return 4;
     case CHANGE_SLATE:
         return 3;

@@ -9,6 +9,51 @@ void copier_init(struct copier *copier, struct arena *arena, struct slice text)
     copier->from = text;
 }
 
+size_t copier_start(const struct copier *copier, size_t offset)
+{
+    size_t start = offset;
+    for (size_t i = 0; i < copier->edit_count && copier->edits[i].offset < offset; i++)
+        start = start - copier->edits[i].bytes + copier->replacement_bytes;
+    return start;
+}
+
+size_t copier_end(const struct copier *copier, size_t offset)
+{
+    size_t end = offset;
+    for (size_t i = 0; i < copier->edit_count; i++) {
+        const struct edit *edit = &copier->edits[i];
+        if (edit->offset + edit->bytes > offset) break;
+        end = end - edit->bytes + copier->replacement_bytes;
+    }
+    return end;
+}
+
+void copier_init_edited(struct copier *copier, struct arena *arena, struct slice text,
+                        const struct edit *edits, size_t edit_count, struct slice replacement)
+{
+    *copier = (struct copier){.arena = arena,
+                              .edits = edits,
+                              .edit_count = edit_count,
+                              .replacement_bytes = replacement.bytes};
+    size_t bytes = copier_end(copier, text.bytes), done = 0, at = 0;
+    char *copy = arena_array(arena, bytes, 1);
+    if (!copy) {
+        copier->failed = true;
+        return;
+    }
+    for (size_t i = 0; i <= edit_count; i++) {
+        size_t until = i < edit_count ? edits[i].offset : text.bytes;
+        memcpy(copy + at, text.data + done, until - done);
+        at += until - done;
+        if (i == edit_count) break;
+        memcpy(copy + at, replacement.data, replacement.bytes);
+        at += replacement.bytes;
+        done = until + edits[i].bytes;
+    }
+    copier->from = text;
+    copier->to = slice_of(copy, bytes);
+}
+
 static bool lies_in(struct slice part, struct slice whole)
 {
     uintptr_t start = (uintptr_t)part.data, base = (uintptr_t)whole.data;
@@ -18,8 +63,11 @@ static bool lies_in(struct slice part, struct slice whole)
 struct slice copy_slice(struct copier *copier, struct slice slice)
 {
     if (slice.bytes == 0) return slice_of("", 0);
-    if (copier->from.bytes > 0 && lies_in(slice, copier->from))
-        return slice_of(copier->to.data + (slice.data - copier->from.data), slice.bytes);
+    if (copier->from.bytes > 0 && lies_in(slice, copier->from)) {
+        size_t offset = (size_t)(slice.data - copier->from.data);
+        size_t start = copier_start(copier, offset);
+        return slice_of(copier->to.data + start, copier_end(copier, offset + slice.bytes) - start);
+    }
     const char *copy = arena_copy(copier->arena, slice.data, slice.bytes);
     if (!copy) {
         copier->failed = true;
@@ -126,6 +174,11 @@ void copy_definition(struct copier *copier, const struct definition *from, struc
 {
     *to = *from;
     to->text = copier->to;
+    if (from->action != DEFINITION_ADD) {
+        copy_name(copier, &to->alteration.name);
+        copy_name(copier, &to->alteration.to);
+        return;
+    }
     switch (from->kind) {
     case DEFINE_FIELD:
         copy_name(copier, &to->field.name);

@@ -1,5 +1,5 @@
-/* What a DEFINE statement says, as parsed: unchecked, with the place of each part.  Everything is
- * lent from the statement's text and arena. */
+/* What a DEFINE, DROP or RENAME statement says, as parsed: unchecked, with the place of each part.
+ * Everything is lent from the statement's text and arena. */
 #ifndef TIDAL_SCHEMA_DEFINITION_H
 #define TIDAL_SCHEMA_DEFINITION_H
 
@@ -200,8 +200,19 @@ enum definition_kind {
     DEFINE_PROFILE
 };
 
+/* DROP FIELD category ON item; RENAME SIGNAL view TO watch; DROP PROFILE home VERSION 3 */
+struct alteration {
+    struct name name;      /* of an exposure: of its field */
+    enum entity_kind kind; /* of a field, an embedding or an exposure */
+    int64_t version;       /* of a profile that is dropped; -1: not given: all */
+    struct name to;        /* of a RENAME */
+};
+
+enum definition_action { DEFINITION_ADD, DEFINITION_DROP, DEFINITION_RENAME };
+
 struct definition {
-    enum definition_kind kind;
+    enum definition_action action;
+    enum definition_kind kind; /* of what is defined, dropped or renamed */
     struct slice text; /* the whole statement without its semicolon: what the log and store keep */
     union {
         struct field_definition field;
@@ -211,6 +222,7 @@ struct definition {
         struct context_definition context;
         struct exposure_definition exposure;
         struct profile_definition profile;
+        struct alteration alteration; /* of DEFINITION_DROP and DEFINITION_RENAME */
     };
 };
 

@@ -46,8 +46,8 @@ static const struct signal *visit_signal(struct checker *checker, const struct e
     const struct signal *signal = schema_find_signal(checker->schema, argument->name);
     if (!signal) {
         char hint[HINT_BYTES];
-        suggestion_hint(schema_suggest_signal(checker->schema, argument->name),
-                        "define it with DEFINE SIGNAL", hint);
+        name_hint(checker->schema, DEFINE_SIGNAL, ENTITY_ITEM, argument->name,
+                  "define it with DEFINE SIGNAL", hint);
         violations_add(checker->violations, argument->position, hint,
                        "signal '%.*s' does not exist", NAME_ARGUMENTS(argument->name));
         return NULL;
@@ -262,8 +262,8 @@ static bool check_group(struct checker *checker, struct expression *call)
     const struct field *field = schema_find_field(checker->schema, ENTITY_ITEM, call->prior_field);
     if (!field) {
         char hint[HINT_BYTES];
-        suggestion_hint(schema_suggest_field(checker->schema, ENTITY_ITEM, call->prior_field),
-                        "define it with DEFINE FIELD", hint);
+        name_hint(checker->schema, DEFINE_FIELD, ENTITY_ITEM, call->prior_field,
+                  "define it with DEFINE FIELD", hint);
         violations_add(checker->violations, call->prior_field_position, hint,
                        "field '%.*s' of item does not exist", NAME_ARGUMENTS(call->prior_field));
         return false;
@@ -558,8 +558,8 @@ static bool visit_related(struct checker *checker, struct expression *call)
     const struct relation *relation = schema_find_relation(checker->schema, argument->name);
     if (!relation) {
         char hint[HINT_BYTES];
-        suggestion_hint(suggest_relation(checker->schema, argument->name),
-                        "define it with DEFINE RELATION", hint);
+        name_hint(checker->schema, DEFINE_RELATION, ENTITY_ITEM, argument->name,
+                  "define it with DEFINE RELATION", hint);
         violations_add(checker->violations, argument->position, hint,
                        "relation '%.*s' does not exist", NAME_ARGUMENTS(argument->name));
         return false;

@@ -118,7 +118,7 @@ static bool unknown_name(struct checker *checker, const struct expression *expre
     } else if (schema_find_context(checker->schema, name)) {
         snprintf(hint, sizeof hint, "write context.%.*s", NAME_ARGUMENTS(name));
     } else {
-        suggestion_hint(schema_suggest_field(checker->schema, kind, name), "define it first", hint);
+        name_hint(checker->schema, DEFINE_FIELD, kind, name, "define it first", hint);
     }
     violations_add(checker->violations, expression->position, hint, "%s has no field '%.*s'",
                    entity_kind_name(kind), NAME_ARGUMENTS(name));
@@ -145,12 +145,9 @@ static bool visit_context(struct checker *checker, struct expression *expression
 {
     const struct context *context = schema_find_context(checker->schema, expression->name);
     if (!context) {
-        struct suggestion suggestion;
         char hint[HINT_BYTES];
-        suggestion_init(&suggestion, expression->name);
-        for (size_t i = 0; i < checker->schema->context_count; i++)
-            suggestion_offer(&suggestion, checker->schema->contexts[i].name);
-        suggestion_hint(suggestion.best, "define it with DEFINE CONTEXT", hint);
+        name_hint(checker->schema, DEFINE_CONTEXT, ENTITY_ITEM, expression->name,
+                  "define it with DEFINE CONTEXT", hint);
         violations_add(checker->violations, expression->position, hint,
                        "context '%.*s' does not exist", NAME_ARGUMENTS(expression->name));
         return false;

@@ -19,12 +19,17 @@ typedef uint16_t relation_id;
 #define ID_NONE      UINT16_MAX
 
 enum {
-    LIMIT_FIELDS = 256,
+    LIMIT_FIELDS = 256, /* at a time, as the next four */
     LIMIT_EMBEDDINGS = 8,
     LIMIT_SIGNALS = 64,
-    LIMIT_EXPOSURES = 4, /* fields of item with an exposure */
     LIMIT_RELATIONS = 32,
     LIMIT_CONTEXTS = 32,
+    LIMIT_FIELD_IDS = 1024, /* ever: what was dropped has its id still; as the next four */
+    LIMIT_EMBEDDING_IDS = 64,
+    LIMIT_SIGNAL_IDS = 128,
+    LIMIT_RELATION_IDS = 128,
+    LIMIT_CONTEXT_IDS = 128,
+    LIMIT_EXPOSURES = 4, /* fields of item with an exposure */
     LIMIT_HALF_LIVES = 8,
     LIMIT_WINDOWS = 16,
     LIMIT_INDEX_FIELDS = 4, /* of a signal */

@@ -108,31 +108,124 @@ void suggestion_hint(struct slice best, const char *otherwise, char out[HINT_BYT
     }
 }
 
-struct slice schema_suggest_signal(const struct schema *schema, struct slice name)
-{
-    struct suggestion suggestion;
-    suggestion_init(&suggestion, name);
-    for (size_t i = 0; i < schema->signal_count; i++)
-        suggestion_offer(&suggestion, schema->signals[i].name);
-    return suggestion.best;
-}
+/* What may have a name, or have had it. */
+struct named {
+    enum definition_kind kind;
+    enum entity_kind of; /* of a field or an embedding */
+    struct slice name;
+    bool dropped;
+};
 
-struct slice schema_suggest_field(const struct schema *schema, enum entity_kind kind,
-                                  struct slice name)
+static struct named named_get(const struct schema *schema, enum definition_kind kind, size_t id)
 {
-    struct suggestion suggestion;
-    suggestion_init(&suggestion, name);
-    for (size_t i = 0; i < schema->field_count; i++) {
-        if (schema->fields[i].kind == kind) suggestion_offer(&suggestion, schema->fields[i].name);
+    struct named named = {.kind = kind, .of = ENTITY_ITEM};
+    if (kind == DEFINE_FIELD) {
+        const struct field *field = &schema->fields[id];
+        named = (struct named){kind, field->kind, field->name, field->dropped};
+    } else if (kind == DEFINE_EMBEDDING) {
+        const struct embedding *embedding = &schema->embeddings[id];
+        named = (struct named){kind, embedding->kind, embedding->name, embedding->dropped};
+    } else if (kind == DEFINE_SIGNAL) {
+        named.name = schema->signals[id].name;
+        named.dropped = schema->signals[id].dropped;
+    } else if (kind == DEFINE_RELATION) {
+        named.name = schema->relations[id].name;
+        named.dropped = schema->relations[id].dropped;
+    } else if (kind == DEFINE_CONTEXT) {
+        named.name = schema->contexts[id].name;
+        named.dropped = schema->contexts[id].dropped;
+    } else {
+        named.name = schema->profiles[id].name;
+        named.dropped = schema->profiles[id].dropped;
     }
-    return suggestion.best;
+    return named;
 }
 
-struct slice suggest_relation(const struct schema *schema, struct slice name)
+static size_t named_count(const struct schema *schema, enum definition_kind kind)
+{
+    const size_t counts[] = {
+        [DEFINE_FIELD] = schema->field_count,     [DEFINE_EMBEDDING] = schema->embedding_count,
+        [DEFINE_SIGNAL] = schema->signal_count,   [DEFINE_RELATION] = schema->relation_count,
+        [DEFINE_CONTEXT] = schema->context_count, [DEFINE_EXPOSURE] = schema->field_count,
+        [DEFINE_PROFILE] = schema->profile_count,
+    };
+    return counts[kind];
+}
+
+/* The last one that was called so before; false: none. */
+static bool find_former(const struct schema *schema, enum definition_kind kind, enum entity_kind of,
+                        struct slice name, struct named *found)
+{
+    for (size_t i = schema->former_name_count; i > 0; i--) {
+        const struct former_name *former = &schema->former_names[i - 1];
+        if (former->kind != kind || !slice_equal(former->name, name)) continue;
+        *found = named_get(schema, kind, former->id);
+        bool by_entity = kind == DEFINE_FIELD || kind == DEFINE_EMBEDDING;
+        if (!by_entity || found->of == of) return true;
+    }
+    return false;
+}
+
+/* Offers the names of what stands; the answer: was there one that had just this name? */
+static bool offer_all(const struct schema *schema, enum definition_kind kind, enum entity_kind of,
+                      struct suggestion *suggestion)
+{
+    bool dropped = false;
+    for (size_t i = 0; i < named_count(schema, kind); i++) {
+        struct named named = named_get(schema, kind, i);
+        bool by_entity = kind == DEFINE_FIELD || kind == DEFINE_EMBEDDING;
+        if (by_entity && named.of != of) continue;
+        if (!named.dropped)
+            suggestion_offer(suggestion, named.name);
+        else
+            dropped = dropped || slice_equal(named.name, suggestion->wanted);
+    }
+    return dropped;
+}
+
+void name_hint(const struct schema *schema, enum definition_kind kind, enum entity_kind of,
+               struct slice name, const char *otherwise, char out[HINT_BYTES])
 {
     struct suggestion suggestion;
+    struct named former = {.dropped = false};
     suggestion_init(&suggestion, name);
-    for (size_t i = 0; i < schema->relation_count; i++)
-        suggestion_offer(&suggestion, schema->relations[i].name);
-    return suggestion.best;
+    bool dropped = offer_all(schema, kind, of, &suggestion);
+    bool known = find_former(schema, kind, of, name, &former);
+    if (kind == DEFINE_FIELD) {
+        struct suggestion ignored;
+        suggestion_init(&ignored, name);
+        dropped = offer_all(schema, DEFINE_EMBEDDING, of, &ignored) || dropped;
+        known = known || find_former(schema, DEFINE_EMBEDDING, of, name, &former);
+    }
+    if (known && !former.dropped) {
+        snprintf(out, HINT_BYTES, "'%.*s' was renamed to '%.*s'", NAME_ARGUMENTS(name),
+                 NAME_ARGUMENTS(former.name));
+    } else if (known || dropped) {
+        snprintf(out, HINT_BYTES, "'%.*s' was dropped", NAME_ARGUMENTS(name));
+    } else {
+        suggestion_hint(suggestion.best, otherwise, out);
+    }
+}
+
+const char *definition_kind_name(enum definition_kind kind)
+{
+    static const char *const names[] = {
+        [DEFINE_FIELD] = "field",     [DEFINE_EMBEDDING] = "embedding",
+        [DEFINE_SIGNAL] = "signal",   [DEFINE_RELATION] = "relation",
+        [DEFINE_CONTEXT] = "context", [DEFINE_EXPOSURE] = "exposure",
+        [DEFINE_PROFILE] = "profile",
+    };
+    return names[kind];
+}
+
+bool profile_was_named(const struct schema *schema, size_t profile, struct slice name)
+{
+    if (slice_equal(schema->profiles[profile].name, name)) return true;
+    for (size_t i = 0; i < schema->former_name_count; i++) {
+        const struct former_name *former = &schema->former_names[i];
+        if (former->kind == DEFINE_PROFILE && former->id == profile &&
+            slice_equal(former->name, name))
+            return true;
+    }
+    return false;
 }

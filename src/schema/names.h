@@ -26,6 +26,16 @@ void suggestion_offer(struct suggestion *suggestion, struct slice candidate);
 #define HINT_BYTES 160
 void suggestion_hint(struct slice best, const char *otherwise, char out[HINT_BYTES]);
 
-struct slice suggest_relation(const struct schema *schema, struct slice name);
+/* What to do about a name that nothing of that kind has (and of that kind of entity: of a field or
+ * an embedding, which share their names): the name that it has now, if it was renamed; that it was
+ * dropped; the nearest name; or `otherwise`. */
+void name_hint(const struct schema *schema, enum definition_kind kind, enum entity_kind of,
+               struct slice name, const char *otherwise, char out[HINT_BYTES]);
+
+/* "field", "signal", ... */
+const char *definition_kind_name(enum definition_kind kind);
+
+/* Is or was that the name of a version of a profile, dropped or not? */
+bool profile_was_named(const struct schema *schema, size_t profile, struct slice name);
 
 #endif

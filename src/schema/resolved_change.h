@@ -30,6 +30,9 @@ struct resolved_change {
     const struct schema *schema;
     const struct change *change; /* never a transaction: its parts come one by one, same LSN */
 
+    /* DROP only: what goes.  `schema` is as it is without it */
+    const struct dropped *dropped;
+
     /* PUT, PATCH, DELETE, SIGNAL, RELATE, UNRELATE: whom it is about (RELATE: from) */
     ordinal subject;
     entity_id subject_id;
@@ -60,5 +63,11 @@ struct resolved_change {
     const struct partner *partners; /* with these; lent until the next change is resolved */
     size_t partner_count;
 };
+
+/* Is the change a DROP of something of that kind? */
+static inline bool change_drops(const struct resolved_change *change, enum definition_kind kind)
+{
+    return change->change->kind == CHANGE_DROP && change->dropped->kind == kind;
+}
 
 #endif

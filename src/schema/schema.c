@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "schema/builder.h"
 #include "schema/copy.h"
+#include "schema/mentions.h"
 
 #include <assert.h>
 
@@ -141,10 +142,30 @@ static void copy_profiles(struct copier *copier, const struct schema *old, struc
         copy_ranking(&inner, &from->ranking, &to->ranking);
         copier->failed |= inner.failed;
     }
+}
+
+static void copy_texts(struct copier *copier, const struct schema *old, struct schema *new)
+{
     new->texts = copy_array(copier, old->texts, old->text_count, 1, sizeof *new->texts);
     new->text_count = old->text_count;
     for (size_t i = 0; new->texts &&i < old->text_count; i++)
         new->texts[i] = copy_slice(copier, old->texts[i]);
+    new->definitions =
+        copy_array(copier, old->definitions, old->definition_count, 1, sizeof *new->definitions);
+    new->definition_count = old->definition_count;
+    for (size_t i = 0; new->definitions &&i < old->definition_count; i++) {
+        struct defined *defined = &new->definitions[i];
+        bool is_profile = defined->kind == DEFINE_PROFILE && new->profiles;
+        defined->text = is_profile ? new->profiles[defined->id].text
+                                   : copy_slice(copier, old->definitions[i].text);
+        defined->mentions = copy_array(copier, defined->mentions, defined->mention_count, 0,
+                                       sizeof *defined->mentions);
+    }
+    new->former_names =
+        copy_array(copier, old->former_names, old->former_name_count, 1, sizeof *new->former_names);
+    new->former_name_count = old->former_name_count;
+    for (size_t i = 0; new->former_names &&i < old->former_name_count; i++)
+        new->former_names[i].name = copy_slice(copier, old->former_names[i].name);
 }
 
 /* A copy of `old` whose arrays have room for one more; NULL on no memory, with `error` filled. */
@@ -156,11 +177,13 @@ static struct schema *schema_copy(const struct schema *old, struct error *error)
         return NULL;
     }
     struct copier copier;
+    new->altered = old->altered;
     copier_init(&copier, new->arena, slice_of("", 0));
     copy_signals(&copier, old, new);
     copy_fields(&copier, old, new);
     copy_relations(&copier, old, new);
     copy_profiles(&copier, old, new);
+    copy_texts(&copier, old, new);
     if (copier.failed) {
         no_room(new, error);
         schema_free(new);
@@ -186,7 +209,10 @@ enum code schema_extend(const struct schema *old, const struct definition *defin
         code = no_room(new, error);
         goto out;
     }
-    builder_add(new, &copy, violations);
+    if (!builder_follow(new, &copy, definition->text, violations)) {
+        code = no_room(new, error);
+        goto out;
+    }
     TRY(violations_error(violations, error));
     new->texts[new->text_count++] = copy.text;
     *schema = new;
@@ -201,7 +227,7 @@ const struct field *schema_find_field(const struct schema *schema, enum entity_k
 {
     for (size_t i = 0; i < schema->field_count; i++) {
         const struct field *field = &schema->fields[i];
-        if (field->kind == kind && slice_equal(field->name, name)) return field;
+        if (field->kind == kind && !field->dropped && slice_equal(field->name, name)) return field;
     }
     return NULL;
 }
@@ -211,7 +237,7 @@ const struct field *schema_find_reference(const struct schema *schema, enum enti
     for (size_t i = 0; i < schema->field_count; i++) {
         const struct field *field = &schema->fields[i];
         if (field->kind == ENTITY_ITEM && field->type == FIELD_REFERENCE &&
-            field->references == kind)
+            field->references == kind && !field->dropped)
             return field;
     }
     return NULL;
@@ -229,7 +255,8 @@ const struct embedding *schema_find_embedding(const struct schema *schema, enum 
 {
     for (size_t i = 0; i < schema->embedding_count; i++) {
         const struct embedding *embedding = &schema->embeddings[i];
-        if (embedding->kind == kind && slice_equal(embedding->name, name)) return embedding;
+        if (embedding->kind == kind && !embedding->dropped && slice_equal(embedding->name, name))
+            return embedding;
     }
     return NULL;
 }
@@ -237,7 +264,8 @@ const struct embedding *schema_find_embedding(const struct schema *schema, enum 
 const struct signal *schema_find_signal(const struct schema *schema, struct slice name)
 {
     for (size_t i = 0; i < schema->signal_count; i++) {
-        if (slice_equal(schema->signals[i].name, name)) return &schema->signals[i];
+        if (!schema->signals[i].dropped && slice_equal(schema->signals[i].name, name))
+            return &schema->signals[i];
     }
     return NULL;
 }
@@ -245,7 +273,8 @@ const struct signal *schema_find_signal(const struct schema *schema, struct slic
 const struct relation *schema_find_relation(const struct schema *schema, struct slice name)
 {
     for (size_t i = 0; i < schema->relation_count; i++) {
-        if (slice_equal(schema->relations[i].name, name)) return &schema->relations[i];
+        if (!schema->relations[i].dropped && slice_equal(schema->relations[i].name, name))
+            return &schema->relations[i];
     }
     return NULL;
 }
@@ -253,7 +282,8 @@ const struct relation *schema_find_relation(const struct schema *schema, struct 
 const struct context *schema_find_context(const struct schema *schema, struct slice name)
 {
     for (size_t i = 0; i < schema->context_count; i++) {
-        if (slice_equal(schema->contexts[i].name, name)) return &schema->contexts[i];
+        if (!schema->contexts[i].dropped && slice_equal(schema->contexts[i].name, name))
+            return &schema->contexts[i];
     }
     return NULL;
 }
@@ -264,7 +294,7 @@ const struct profile *schema_find_profile(const struct schema *schema, struct sl
     const struct profile *best = NULL;
     for (size_t i = 0; i < schema->profile_count; i++) {
         const struct profile *profile = &schema->profiles[i];
-        if (!slice_equal(profile->name, name)) continue;
+        if (profile->dropped || !slice_equal(profile->name, name)) continue;
         if (profile->version == version) return profile;
         if (version == 0 && (!best || profile->version > best->version)) best = profile;
     }

@@ -1,8 +1,10 @@
 /* What the user declared: immutable once built.
  *
- * A schema is the sum of its definitions in order; the builder copies the old one, adds a
- * definition and reports ALL violations.  Ids follow from the order, so the same texts give the
- * same schema. A built schema is immutable: any thread. */
+ * A schema is the sum of its statements (DEFINE, DROP, RENAME) in order; the builder copies the old
+ * one, follows a statement and reports ALL violations.  Ids follow from the order, so the same
+ * texts give the same schema.  What was dropped stays in its place, as a mark that its id is taken
+ * and what it was called: `dropped`, and nothing else of it is set but its name, id and kinds.  A
+ * built schema is immutable: any thread. */
 #ifndef TIDAL_SCHEMA_SCHEMA_H
 #define TIDAL_SCHEMA_SCHEMA_H
 
@@ -24,6 +26,7 @@ struct field {
     struct slice analyzer;
     int64_t exposure_half_life_ms; /* 0: no exposure is kept by it */
     bool expires;                  /* from this time on the item is gated; one field at most */
+    bool dropped;
 };
 
 struct embedding {
@@ -32,6 +35,7 @@ struct embedding {
     enum entity_kind kind;
     uint32_t dimensions;
     enum metric metric;
+    bool dropped;
 };
 
 /* What of a user's events counts, by how many of them did before in the same period. */
@@ -80,6 +84,7 @@ struct signal {
     bool is_limited;  /* any of these: what an event weighs is to be decided */
     bool is_weighted; /* SUBLINEAR or TRUST: that may be less than a whole event */
     bool builtin;     /* `impression`, `hide`: there without a definition, until one replaces it */
+    bool dropped;
 };
 
 struct relation {
@@ -87,19 +92,45 @@ struct relation {
     relation_id id;
     enum entity_kind from, to;
     bool excluding;
+    bool dropped;
 };
 
 struct context {
     struct slice name;
     uint16_t id;
     enum field_type type;
+    bool dropped;
 };
 
 struct profile {
     struct slice name;
-    uint32_t version; /* from 1 */
+    uint32_t version; /* from 1; never given again */
     struct slice text;
     struct ranking_definition ranking; /* checked */
+    bool dropped;
+};
+
+/* A name in the text of a definition: of what it defines, or of something else that was defined. */
+struct mention {
+    enum definition_kind kind;
+    uint32_t id;          /* of a profile: its place in `profiles` */
+    size_t offset, bytes; /* 0 bytes: a definition made without a text has no place for it */
+};
+
+/* A definition that stands: its text, with names as they are now. */
+struct defined {
+    enum definition_kind kind;
+    uint32_t id; /* of an exposure: of its field */
+    struct slice text;
+    struct mention *mentions; /* ascending by offset */
+    size_t mention_count;
+};
+
+/* What a thing was called before. */
+struct former_name {
+    enum definition_kind kind;
+    uint32_t id;
+    struct slice name;
 };
 
 struct schema {
@@ -117,11 +148,16 @@ struct schema {
     size_t context_count;
     struct profile *profiles; /* all versions, in order of definition */
     size_t profile_count;
-    struct slice *texts; /* of all definitions, in order */
+    struct slice *texts; /* of all statements ever, in order: what log and store keep */
     size_t text_count;
+    struct defined *definitions; /* those that stand, in order */
+    size_t definition_count;
+    struct former_name *former_names; /* in order of the renames */
+    size_t former_name_count;
+    bool altered; /* there is a DROP or RENAME among the texts */
 };
 
-enum { SIGNAL_IMPRESSION = 0, SIGNAL_HIDE = 1 };
+enum { SIGNAL_IMPRESSION = 0, SIGNAL_HIDE = 1, BUILTIN_SIGNALS = 2 };
 
 /* One thing wrong with a definition. */
 struct violation {
@@ -146,14 +182,14 @@ enum code violations_error(const struct violations *violations, struct error *er
 /* The schema of an empty database: the built-in signals only. */
 MUST_USE enum code schema_create(struct memory *memory, struct schema **schema,
                                  struct error *error);
-/* A new schema: `old` plus `definition`.  On CODE_INVALID every violation is in `violations`.
- * `old` stays as it is.  *schema is the caller's. */
+/* A new schema: `old` plus, or changed by, `definition`.  On CODE_INVALID every violation is in
+ * `violations`.  `old` stays as it is.  *schema is the caller's. */
 MUST_USE enum code schema_extend(const struct schema *old, const struct definition *definition,
                                  struct schema **schema, struct violations *violations,
                                  struct error *error);
 void schema_free(struct schema *schema);
 
-/* All are NULL where absent.  Names compare byte by byte. */
+/* All are NULL where absent or dropped.  Names compare byte by byte. */
 const struct field *schema_find_field(const struct schema *schema, enum entity_kind kind,
                                       struct slice name);
 /* The item's first field that refers to entities of this kind: its creator, say. */
@@ -173,12 +209,16 @@ const struct profile *schema_find_profile(const struct schema *schema, struct sl
 /* Checks a ranking spelled out in a RETRIEVE, or a profile's body: resolves names in place. */
 MUST_USE bool ranking_check(struct ranking_definition *ranking, const struct schema *schema,
                             struct violations *violations);
-/* The declared name closest to a misspelt one, for hints: empty if none is near. */
-struct slice schema_suggest_signal(const struct schema *schema, struct slice name);
-struct slice schema_suggest_field(const struct schema *schema, enum entity_kind kind,
-                                  struct slice name);
 
-/* 64 bits over all definition texts in order: equal schemas, equal fingerprints. */
+/* What a DROP names, by the schema before it: its kind and its id (of a profile: ID_NONE, as no
+ * fold knows it). */
+struct dropped {
+    enum definition_kind kind;
+    uint16_t id;
+};
+struct dropped schema_find_dropped(const struct schema *schema, const struct definition *drop);
+
+/* 64 bits over all texts in order: equal schemas, equal fingerprints. */
 uint64_t schema_fingerprint(const struct schema *schema);
 
 const char *field_type_name(enum field_type type);

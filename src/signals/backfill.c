@@ -36,12 +36,12 @@ struct backfill_state backfill_state(const struct ledger *ledger, signal_id sign
 }
 
 bool backfill_focus(struct ledger *whole, const struct ledger *like,
-                    const bool signals[LIMIT_SIGNALS])
+                    const bool signals[LIMIT_SIGNAL_IDS])
 {
     assert(!whole->focus && !whole->schema);
     whole->focus = memory_allocate_zeroed(whole->memory, sizeof *whole->focus);
     if (!whole->focus) return false;
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++) {
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++) {
         if (!signals[i]) continue;
         whole->focus->is[i] = true;
         whole->focus->layouts[i] = like->tables[i].layout;
@@ -252,17 +252,17 @@ bool ledger_backfill(struct ledger *ledger, const struct resolved_change *change
 
 /* --- The row of all gaps --- */
 
-enum { ROW_VERSION = 1, ROW_BYTES_MAXIMUM = LIMIT_SIGNALS * 512 };
+enum { ROW_VERSION = 1, ROW_BYTES_MAXIMUM = LIMIT_SIGNAL_IDS * 512 };
 
 static void encode_gaps(const struct ledger *ledger, struct buffer *row)
 {
     size_t count = 0;
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++)
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++)
         count += gaps_any(&ledger->tables[i].gaps);
     if (count == 0) return;
     buffer_put_u8(row, ROW_VERSION);
     buffer_put_varint(row, count);
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++) {
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++) {
         if (!gaps_any(&ledger->tables[i].gaps)) continue;
         buffer_put_varint(row, i);
         gaps_encode(&ledger->tables[i].gaps, row);
@@ -293,7 +293,7 @@ static bool decode_gaps(struct ledger *ledger, struct cursor *cursor)
     if (count == 0) return false;
     for (uint64_t i = 0; i < count; i++) {
         uint64_t signal = cursor_varint(cursor);
-        if (cursor->failed || signal >= LIMIT_SIGNALS || (i > 0 && signal <= last)) return false;
+        if (cursor->failed || signal >= LIMIT_SIGNAL_IDS || (i > 0 && signal <= last)) return false;
         struct signal_table *table = &ledger->tables[signal];
         if (!table->known || !gaps_decode(cursor, &table->layout, &table->gaps)) return false;
         last = signal;

@@ -25,7 +25,7 @@ struct backfill_state backfill_state(const struct ledger *ledger, signal_id sign
 /* Makes an empty ledger count these signals only, in the layouts that `like` has them in.  Before
  * it is loaded or applied to.  false: no memory. */
 MUST_USE bool backfill_focus(struct ledger *whole, const struct ledger *like,
-                             const bool signals[LIMIT_SIGNALS]);
+                             const bool signals[LIMIT_SIGNAL_IDS]);
 
 /* A part of the pairs of a signal, by ordinal. */
 struct backfill_part {

@@ -41,7 +41,7 @@ enum code ledger_set_budget(struct ledger *ledger, size_t bytes, struct error *e
     *(struct record **)pool_block(&ledger->pool, handle) = cold;
     ledger->cold = cold;
     ledger->budget_bytes = bytes;
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++)
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++)
         ledger->tables[i].cold_handle = handle;
     return CODE_OK;
 }
@@ -49,7 +49,7 @@ enum code ledger_set_budget(struct ledger *ledger, size_t bytes, struct error *e
 size_t ledger_resident_bytes(const struct ledger *ledger)
 {
     size_t bytes = ledger->record_bytes + ledger->pool.used_bytes;
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++)
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++)
         bytes += ledger->tables[i].slots.page_bytes;
     return bytes;
 }
@@ -190,7 +190,7 @@ static enum code take_warm(void *context, const struct cold_pair *pair, struct r
 bool ledger_has_cold(const struct ledger *ledger)
 {
     bool any = false;
-    for (size_t i = 0; ledger->cold && i < LIMIT_SIGNALS; i++)
+    for (size_t i = 0; ledger->cold && i < LIMIT_SIGNAL_IDS; i++)
         any = any || ledger->tables[i].cold_count > 0;
     return any;
 }
@@ -208,7 +208,7 @@ static enum code warm_entity(struct ledger *ledger, enum entity_kind kind, ordin
     struct cold_pair pairs[LIMIT_SIGNALS];
     size_t count = 0;
     _Static_assert((int)LIMIT_SIGNALS <= (int)TOGETHER, "one call does");
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++) {
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++) {
         const struct signal_table *table = &ledger->tables[i];
         if (table->cold_count == 0 || table->layout.kind != kind) continue;
         if (table_is_cold(table, entity)) pairs[count++] = (struct cold_pair){(signal_id)i, entity};
@@ -223,7 +223,7 @@ static enum code warm_defined(struct ledger *ledger, const struct schema *schema
     struct cold_request request = {
         .ledger = ledger, .memory = ledger->memory, .take = take_warm, .context = ledger};
     enum code code = CODE_OK;
-    for (size_t i = 0; i < schema->signal_count && i < LIMIT_SIGNALS; i++) {
+    for (size_t i = 0; i < schema->signal_count && i < LIMIT_SIGNAL_IDS; i++) {
         struct layout layout;
         if (ledger->tables[i].cold_count == 0) continue;
         layout_init(&layout, &schema->signals[i]);

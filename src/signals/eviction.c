@@ -53,7 +53,7 @@ static size_t bytes_of(block_handle handle, struct held held)
 static bool next_pair(struct eviction *eviction, const struct ledger *ledger, unsigned *looked_at,
                       block_handle *handle)
 {
-    while (eviction->signal < LIMIT_SIGNALS) {
+    while (eviction->signal < LIMIT_SIGNAL_IDS) {
         const struct signal_table *table = &ledger->tables[eviction->signal];
         size_t end = table->stays ? 0 : slots_end(&table->slots);
         while (eviction->entity < end) {
@@ -71,7 +71,7 @@ static bool next_pair(struct eviction *eviction, const struct ledger *ledger, un
 /* Whether the walk is to go on. */
 static bool goes_on(const struct eviction *eviction)
 {
-    return eviction->signal < LIMIT_SIGNALS;
+    return eviction->signal < LIMIT_SIGNAL_IDS;
 }
 
 static void begin_walk(struct eviction *eviction)

@@ -292,7 +292,7 @@ static void bind(struct bound_feature *bound, const struct ledger *ledger,
                  const struct feature *feature, int64_t now_ms, struct decay_stand_in *stand_in)
 {
     static const struct signal_table nothing;
-    assert(feature->signal < LIMIT_SIGNALS);
+    assert(feature->signal < LIMIT_SIGNAL_IDS);
     const struct signal_table *table = &ledger->tables[feature->signal];
     bool has = has_slot(&table->layout, feature);
     *bound = (struct bound_feature){
@@ -303,7 +303,7 @@ static void bind(struct bound_feature *bound, const struct ledger *ledger,
         .prior_mean = feature->prior_mean,
     };
     if (feature->op == FEATURE_RATIO) {
-        assert(feature->denominator < LIMIT_SIGNALS);
+        assert(feature->denominator < LIMIT_SIGNAL_IDS);
         bound->denominator = &ledger->tables[feature->denominator];
     }
     if (has && reads_window(feature)) bind_windows(bound);

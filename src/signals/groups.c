@@ -37,7 +37,7 @@ static size_t group_bytes(uint32_t decay_count)
 
 struct group *group_find(const struct group_table *table, uint64_t value)
 {
-    const uint64_t *place = table->known ? id_map_find(&table->places, value) : NULL;
+    const uint64_t *place = table && table->known ? id_map_find(&table->places, value) : NULL;
     return place ? table->list[*place] : NULL;
 }
 
@@ -128,9 +128,37 @@ static bool apply_group(struct groups *groups, const struct resolved_change *cha
     return dirty_rows_add(&groups->rows, &one);
 }
 
+/* The rows go at the next checkpoint. */
+static bool drop_table(struct groups *groups, signal_id id, struct group_table *table)
+{
+    size_t each_bytes = group_bytes(groups->signals[id].decay_count);
+    for (size_t i = 0; i < table->count; i++) {
+        struct group *group = table->list[i];
+        struct group_dirty one = {group->value, id, table->field};
+        if (!group->dirty && !dirty_rows_add(&groups->rows, &one)) return false;
+        memory_free(groups->memory, group, each_bytes);
+    }
+    groups->bytes -= table->count * each_bytes + table->capacity * sizeof *table->list;
+    memory_free(groups->memory, table->list, table->capacity * sizeof *table->list);
+    if (table->known) id_map_release(&table->places);
+    *table = (struct group_table){0};
+    return true;
+}
+
+static bool drop_signal(struct groups *groups, signal_id id)
+{
+    struct group_signal *signal = &groups->signals[id];
+    for (int i = 0; i < LIMIT_GROUP_FIELDS; i++)
+        if (!drop_table(groups, id, &signal->tables[i])) return false;
+    *signal = (struct group_signal){0};
+    return true;
+}
+
 static enum code groups_apply(void *fold, const struct resolved_change *change, struct error *error)
 {
     struct groups *groups = fold;
+    if (change_drops(change, DEFINE_SIGNAL) && !drop_signal(groups, change->dropped->id))
+        return error_no_memory(error, AREA_SIGNALS, sizeof(struct group));
     if (change->change->kind != CHANGE_SIGNAL || !change->effective ||
         change->totalled_count == 0 || change->contribution_count == 0)
         return CODE_OK;
@@ -213,7 +241,7 @@ static void groups_sealed(void *fold, bool durable)
 static bool groups_check(const void *fold, char *reason, size_t reason_bytes)
 {
     const struct groups *groups = fold;
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++)
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++)
         for (int j = 0; j < LIMIT_GROUP_FIELDS; j++) {
             const struct group_table *table = &groups->signals[i].tables[j];
             bool fits = table->count <= GROUP_VALUES_MAXIMUM;
@@ -231,7 +259,7 @@ static size_t groups_bytes(const void *fold)
 {
     const struct groups *groups = fold;
     size_t bytes = sizeof *groups + groups->bytes + dirty_rows_bytes(&groups->rows);
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++)
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++)
         for (int j = 0; j < LIMIT_GROUP_FIELDS; j++)
             if (groups->signals[i].tables[j].known)
                 bytes += id_map_bytes(&groups->signals[i].tables[j].places);
@@ -249,7 +277,7 @@ static void groups_free(void *fold)
     struct groups *groups = fold;
     if (!groups) return;
     struct memory *memory = groups->memory;
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++)
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++)
         for (int j = 0; j < LIMIT_GROUP_FIELDS; j++) {
             struct group_signal *signal = &groups->signals[i];
             struct group_table *table = &signal->tables[j];

@@ -41,7 +41,7 @@ struct group_dirty {
 
 struct groups {
     struct memory *memory;
-    struct group_signal signals[LIMIT_SIGNALS];
+    struct group_signal signals[LIMIT_SIGNAL_IDS];
     struct dirty_rows rows; /* entries: struct group_dirty */
     size_t bytes;           /* of groups and lists */
 };
@@ -50,6 +50,7 @@ struct groups {
 struct group_table *groups_table(struct groups *groups, signal_id signal, field_id field);
 /* Makes the tables of a signal as the schema has them. */
 void groups_know(struct groups *groups, const struct signal *signal);
+/* `table` may be NULL, as nothing is left of a signal that was dropped. */
 struct group *group_find(const struct group_table *table, uint64_t value);
 /* An empty one where there is none.  NULL on no memory. */
 struct group *group_make(struct groups *groups, const struct group_signal *signal,

@@ -101,7 +101,7 @@ enum code groups_dump(const void *fold, struct store_batch *batch, struct error 
 {
     const struct groups *groups = fold;
     enum code code = CODE_OK;
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++)
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++)
         for (int j = 0; j < LIMIT_GROUP_FIELDS; j++)
             TRY(dump_table(groups, (signal_id)i, &groups->signals[i].tables[j], batch, error));
 out:

@@ -17,7 +17,7 @@ static entity_id id_of(const struct ledger *ledger, signal_id signal, ordinal en
 static ALWAYS_INLINE struct signal_table *table_of(struct ledger *ledger,
                                                    const struct resolved_change *change)
 {
-    assert(change->change->signal.signal < LIMIT_SIGNALS);
+    assert(change->change->signal.signal < LIMIT_SIGNAL_IDS);
     return &ledger->tables[change->change->signal.signal];
 }
 
@@ -261,6 +261,33 @@ static bool table_convert(struct ledger *ledger, signal_id signal, const struct 
     return true;
 }
 
+/* All that there is of a signal that was dropped; the rows go at the next checkpoint.  What is cold
+ * goes unread: nothing but its row is left of it. */
+static bool table_drop(struct ledger *ledger, signal_id signal)
+{
+    struct signal_table *table = &ledger->tables[signal];
+    struct held nothing = {NULL, NULL};
+    for (size_t i = 0; i < slots_end(&table->slots); i++) {
+        ordinal entity = (ordinal)i;
+        if (!table_is_cold(table, entity)) {
+            if (!ledger_drop(ledger, signal, entity)) return false;
+            continue;
+        }
+        if (!list_dirty(ledger, signal, entity, nothing)) return false;
+        slots_remove(&table->slots, &ledger->pool, entity);
+        table->cold_count--;
+        table->record_count--;
+    }
+    assert(table->record_count == 0 && table->cold_count == 0);
+    slots_release(&table->slots, ledger->memory);
+    table->count = 0;
+    table->sum = 0;
+    table->known = false;
+    ledger->gaps_dirty = ledger->gaps_dirty || gaps_any(&table->gaps);
+    table->gaps = (struct gaps){0};
+    return true;
+}
+
 static void convert_gaps(struct ledger *ledger, struct signal_table *table, const struct layout *to,
                          lsn defined, int64_t since_ms)
 {
@@ -284,9 +311,13 @@ static void layout_of(const struct ledger *ledger, const struct signal *signal,
 bool ledger_adopt(struct ledger *ledger, const struct schema *schema, lsn defined, int64_t since_ms)
 {
     if (ledger->schema == schema && ledger->text_count == schema->text_count) return true;
-    for (size_t i = 0; i < schema->signal_count && i < LIMIT_SIGNALS; i++) {
+    for (size_t i = 0; i < schema->signal_count && i < LIMIT_SIGNAL_IDS; i++) {
         struct signal_table *table = &ledger->tables[i];
         struct layout layout;
+        if (schema->signals[i].dropped) {
+            if (table->known && !table_drop(ledger, (signal_id)i)) return false;
+            continue;
+        }
         layout_of(ledger, &schema->signals[i], &layout);
         bool same =
             layout.kind == table->layout.kind && layout_same_records(&layout, &table->layout);
@@ -441,7 +472,7 @@ static ALWAYS_INLINE bool apply_signal(struct ledger *ledger, const struct resol
 
 static bool apply_delete(struct ledger *ledger, const struct resolved_change *change)
 {
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++) {
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++) {
         const struct signal_table *table = &ledger->tables[i];
         if (!table->known || table->layout.kind != change->change->delete.kind) continue;
         if (!ledger_drop(ledger, (signal_id)i, change->subject)) return false;
@@ -681,7 +712,7 @@ static bool table_check(const struct ledger *ledger, signal_id signal, char *rea
 static bool ledger_check(const void *fold, char *reason, size_t reason_bytes)
 {
     const struct ledger *ledger = fold;
-    for (unsigned i = 0; i < LIMIT_SIGNALS; i++) {
+    for (unsigned i = 0; i < LIMIT_SIGNAL_IDS; i++) {
         if (!table_check(ledger, (signal_id)i, reason, reason_bytes)) return false;
     }
     return true;
@@ -692,7 +723,7 @@ static size_t ledger_bytes(const void *fold)
     const struct ledger *ledger = fold;
     size_t listed = ledger->dirty.capacity + ledger->sealed.capacity;
     size_t bytes = sizeof *ledger + ledger->record_bytes + ledger->pool.bytes;
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++)
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++)
         bytes += ledger->tables[i].slots.page_bytes;
     return bytes + listed * sizeof *ledger->dirty.list;
 }
@@ -707,7 +738,7 @@ static void ledger_free(void *fold)
 {
     struct ledger *ledger = fold;
     if (!ledger) return;
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++) {
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++) {
         struct signal_table *table = &ledger->tables[i];
         for (size_t j = 0; j < slots_end(&table->slots); j++)
             if (!table_is_cold(table, (ordinal)j))
@@ -758,7 +789,7 @@ static struct ledger_totals totals_of(int64_t count, __int128 sum)
 struct ledger_totals ledger_entity_totals(const struct ledger *ledger, signal_id signal,
                                           ordinal entity)
 {
-    assert(signal < LIMIT_SIGNALS);
+    assert(signal < LIMIT_SIGNAL_IDS);
     const struct signal_table *table = &ledger->tables[signal];
     struct held held = table_find(table, entity);
     struct error error;
@@ -776,14 +807,14 @@ struct ledger_totals ledger_entity_totals(const struct ledger *ledger, signal_id
 
 struct ledger_totals ledger_signal_totals(const struct ledger *ledger, signal_id signal)
 {
-    assert(signal < LIMIT_SIGNALS);
+    assert(signal < LIMIT_SIGNAL_IDS);
     const struct signal_table *table = &ledger->tables[signal];
     return totals_of(table->count, table->sum);
 }
 
 struct ledger_size ledger_signal_size(const struct ledger *ledger, signal_id signal)
 {
-    assert(signal < LIMIT_SIGNALS);
+    assert(signal < LIMIT_SIGNAL_IDS);
     const struct signal_table *table = &ledger->tables[signal];
     struct ledger_size size = {.pairs = table->record_count - table->cold_count,
                                .cold = table->cold_count,
@@ -802,7 +833,7 @@ struct ledger_size ledger_signal_size(const struct ledger *ledger, signal_id sig
 size_t ledger_record_count(const struct ledger *ledger)
 {
     size_t count = 0;
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++)
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++)
         count += ledger->tables[i].record_count;
     return count;
 }

@@ -52,7 +52,7 @@ struct ledger {
     size_t text_count;            /* of the same: no two schemas of a database share both */
     struct ledger_focus *focus;   /* NULL: it counts all signals, as the schema has them */
     bool gaps_dirty, gaps_sealed; /* their row is not as in the store; it is being written */
-    struct signal_table tables[LIMIT_SIGNALS];
+    struct signal_table tables[LIMIT_SIGNAL_IDS];
     struct dirty_list dirty;  /* changed since the last seal */
     struct dirty_list sealed; /* being written */
     size_t record_bytes;      /* held by records that are not compact */
@@ -196,8 +196,8 @@ MUST_USE bool ledger_backfill(struct ledger *ledger, const struct resolved_chang
 
 /* The only signals that a ledger counts, in layouts of their own. */
 struct ledger_focus {
-    bool is[LIMIT_SIGNALS];
-    struct layout layouts[LIMIT_SIGNALS];
+    bool is[LIMIT_SIGNAL_IDS];
+    struct layout layouts[LIMIT_SIGNAL_IDS];
 };
 
 /* cold.c: */

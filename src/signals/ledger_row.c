@@ -258,7 +258,7 @@ enum code ledger_dump(const void *fold, struct store_batch *batch, struct error 
     struct buffer row;
     struct cold_dump cold = {ledger, batch, &row};
     buffer_init(&row, ledger->memory, ROW_BYTES_MAXIMUM);
-    for (size_t signal = 0; signal < LIMIT_SIGNALS; signal++) {
+    for (size_t signal = 0; signal < LIMIT_SIGNAL_IDS; signal++) {
         const struct signal_table *table = &ledger->tables[signal];
         TRY(cold_visit(ledger, (signal_id)signal, dump_cold, &cold, error));
         for (size_t entity = 0; entity < slots_end(&table->slots); entity++) {
@@ -338,7 +338,7 @@ static enum code load_row(struct loading *loading, struct slice key, struct slic
     if (tag != TAG_LEDGER) return CODE_OK;
     if (suffix.bytes != 2) return damaged(id, error);
     signal_id signal = (signal_id)((unsigned)suffix.data[0] << 8 | suffix.data[1]);
-    if (signal >= LIMIT_SIGNALS || !ledger->tables[signal].known ||
+    if (signal >= LIMIT_SIGNAL_IDS || !ledger->tables[signal].known ||
         ledger->tables[signal].layout.kind != kind)
         return damaged(id, error);
     if (ledger->tables[signal].idle) return CODE_OK;

@@ -37,7 +37,7 @@ struct popular_table {
 struct popular {
     struct memory *memory;
     struct index_source source;
-    struct popular_table *tables[LIMIT_SIGNALS]; /* NULL: it has no index */
+    struct popular_table *tables[LIMIT_SIGNAL_IDS]; /* NULL: it has no index */
 };
 
 static int64_t key_of(const struct decay *decay, decay_sum sum, int64_t newest_ms)
@@ -140,6 +140,11 @@ static bool adopt(struct popular *popular, const struct schema *schema)
     for (size_t i = 0; i < schema->signal_count; i++) {
         const struct signal *signal = &schema->signals[i];
         const struct layout *layout = &ledger_table(popular, signal->id)->layout;
+        if (signal->dropped) {
+            table_free(popular->memory, popular->tables[i]);
+            popular->tables[i] = NULL;
+            continue;
+        }
         if (!fits(popular->tables[i], layout, signal) && !build(popular, signal)) return false;
     }
     return true;
@@ -195,6 +200,7 @@ static enum code popular_apply(void *fold, const struct resolved_change *change,
     bool applied = true;
     switch (change->change->kind) {
     case CHANGE_DEFINE:
+    case CHANGE_DROP:
         applied = adopt(fold, change->schema);
         break;
     case CHANGE_SIGNAL:
@@ -248,7 +254,7 @@ static bool check_index(const struct popular *popular, signal_id signal, uint32_
 static bool popular_check(const void *fold, char *reason, size_t reason_bytes)
 {
     const struct popular *popular = fold;
-    for (size_t signal = 0; signal < LIMIT_SIGNALS; signal++) {
+    for (size_t signal = 0; signal < LIMIT_SIGNAL_IDS; signal++) {
         const struct popular_table *table = popular->tables[signal];
         for (uint32_t i = 0; table && i < table->count; i++) {
             if (check_index(popular, (signal_id)signal, i)) continue;
@@ -265,7 +271,7 @@ static size_t popular_bytes(const void *fold)
 {
     const struct popular *popular = fold;
     size_t bytes = sizeof *popular;
-    for (size_t signal = 0; signal < LIMIT_SIGNALS; signal++) {
+    for (size_t signal = 0; signal < LIMIT_SIGNAL_IDS; signal++) {
         const struct popular_table *table = popular->tables[signal];
         if (table) bytes += sizeof *table;
         for (uint32_t i = 0; table && i < table->count; i++)
@@ -278,7 +284,7 @@ static void popular_free(void *fold)
 {
     struct popular *popular = fold;
     if (!popular) return;
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++)
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++)
         table_free(popular->memory, popular->tables[i]);
     memory_free(popular->memory, popular, sizeof *popular);
 }

@@ -125,6 +125,16 @@ static void trend_free(struct trending *trending, struct trend *trend)
     memory_free(trending->memory, trend, sizeof *trend);
 }
 
+/* Its trends are freed already. */
+static void table_release(struct trending *trending, struct trend_table *table)
+{
+    size_t table_bytes = table->capacity * sizeof *table->trends;
+    trending->bytes -= table_bytes;
+    memory_free(trending->memory, table->trends, table_bytes);
+    if (table->has_index) key_index_release(&table->index);
+    *table = (struct trend_table){0};
+}
+
 static bool is_kept(const struct trend *trend, uint64_t hash)
 {
     return trend->level == 0 || hash >> (64 - trend->level) == 0;
@@ -240,7 +250,7 @@ static bool apply_signal(struct trending *trending, const struct resolved_change
 /* No file may keep a person who is gone: looks through everything, which is rare. */
 static bool forget_user(struct trending *trending, uint64_t hash)
 {
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++) {
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++) {
         const struct trend_table *table = &trending->tables[i];
         for (size_t entity = 0; entity < table->capacity; entity++) {
             struct trend *trend = table->trends[entity];
@@ -256,7 +266,7 @@ static bool apply_delete(struct trending *trending, const struct resolved_change
     if (change->change->delete.kind == ENTITY_USER)
         return forget_user(trending, hash_u64(change->subject_id));
     if (change->change->delete.kind != ENTITY_ITEM) return true;
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++) {
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++) {
         struct trend_table *table = &trending->tables[i];
         struct trend *trend = trend_find(table, change->subject);
         if (!trend) continue;
@@ -265,6 +275,20 @@ static bool apply_delete(struct trending *trending, const struct resolved_change
         table->trends[change->subject] = NULL;
         trend_free(trending, trend);
     }
+    return true;
+}
+
+/* The rows go at the next checkpoint. */
+static bool drop_signal(struct trending *trending, signal_id signal)
+{
+    struct trend_table *table = &trending->tables[signal];
+    for (size_t i = 0; i < table->capacity; i++) {
+        struct trend *trend = table->trends[i];
+        if (!trend) continue;
+        if (!mark_dirty(trending, trend, (ordinal)i, signal)) return false;
+        trend_free(trending, trend);
+    }
+    table_release(trending, table);
     return true;
 }
 
@@ -285,6 +309,7 @@ static enum code trending_apply(void *fold, const struct resolved_change *change
     if (change->change->kind == CHANGE_DELETE) applied = apply_delete(fold, change);
     if (change->change->kind == CHANGE_PUT || change->change->kind == CHANGE_PATCH)
         applied = apply_put(fold, change);
+    if (change_drops(change, DEFINE_SIGNAL)) applied = drop_signal(fold, change->dropped->id);
     return applied ? CODE_OK : error_no_memory(error, AREA_SIGNALS, sizeof(struct trend));
 }
 
@@ -325,7 +350,7 @@ static bool check_table(const struct trend_table *table)
 static bool trending_check(const void *fold, char *reason, size_t reason_bytes)
 {
     const struct trending *trending = fold;
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++) {
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++) {
         if (check_table(&trending->tables[i])) continue;
         snprintf(reason, reason_bytes, "what trends by signal %zu is out of order", i);
         return false;
@@ -337,7 +362,7 @@ static size_t trending_bytes(const void *fold)
 {
     const struct trending *trending = fold;
     size_t index_bytes = 0;
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++)
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++)
         index_bytes += trending->tables[i].index.bytes;
     return sizeof *trending + trending->bytes + index_bytes + dirty_rows_bytes(&trending->rows);
 }
@@ -353,12 +378,11 @@ static void trending_free(void *fold)
     struct trending *trending = fold;
     if (!trending) return;
     struct memory *memory = trending->memory;
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++) {
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++) {
         struct trend_table *table = &trending->tables[i];
         for (size_t j = 0; j < table->capacity; j++)
             trend_free(trending, table->trends[j]);
-        memory_free(memory, table->trends, table->capacity * sizeof *table->trends);
-        if (table->has_index) key_index_release(&table->index);
+        table_release(trending, table);
     }
     dirty_rows_release(&trending->rows);
     memory_free(memory, trending, sizeof *trending);
@@ -394,7 +418,7 @@ enum code trending_create(struct memory *memory, const struct index_source *sour
 size_t trending_count(const struct trending *trending, signal_id signal,
                       const struct index_group *group)
 {
-    assert(signal < LIMIT_SIGNALS);
+    assert(signal < LIMIT_SIGNAL_IDS);
     return key_index_count(&trending->tables[signal].index, group);
 }
 

@@ -49,7 +49,7 @@ struct trend_dirty {
 struct trending {
     struct memory *memory;
     struct index_source source;
-    struct trend_table tables[LIMIT_SIGNALS];
+    struct trend_table tables[LIMIT_SIGNAL_IDS];
     struct dirty_rows rows; /* entries: struct trend_dirty */
     size_t bytes;
 };

@@ -60,7 +60,7 @@ enum code trending_dump(const void *fold, struct store_batch *batch, struct erro
     enum code code = CODE_OK;
     struct buffer row;
     buffer_init(&row, trending->memory, ROW_BYTES_MAXIMUM);
-    for (size_t signal = 0; signal < LIMIT_SIGNALS; signal++) {
+    for (size_t signal = 0; signal < LIMIT_SIGNAL_IDS; signal++) {
         const struct trend_table *table = &trending->tables[signal];
         for (size_t entity = 0; entity < table->capacity; entity++) {
             if (!table->trends[entity]) continue;

@@ -61,7 +61,7 @@ static bool apply_signal(struct unique *unique, const struct resolved_change *ch
 static bool forget_user(struct unique *unique, const struct resolved_change *change)
 {
     uint64_t hash = hash_u64(change->subject_id);
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++) {
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++) {
         const struct unique_table *table = &unique->tables[i];
         for (size_t item = 0; item < table->capacity; item++) {
             struct distinct *set = table->sets[item];
@@ -76,7 +76,7 @@ static bool apply_delete(struct unique *unique, const struct resolved_change *ch
 {
     if (change->change->delete.kind == ENTITY_USER) return forget_user(unique, change);
     if (change->change->delete.kind != ENTITY_ITEM) return true;
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++) {
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++) {
         struct unique_table *table = &unique->tables[i];
         struct distinct *set = unique_find(table, change->subject);
         if (!set) continue;
@@ -88,11 +88,30 @@ static bool apply_delete(struct unique *unique, const struct resolved_change *ch
     return true;
 }
 
+/* The rows go at the next checkpoint. */
+static bool drop_signal(struct unique *unique, signal_id signal)
+{
+    struct unique_table *table = &unique->tables[signal];
+    size_t table_bytes = table->capacity * sizeof *table->sets;
+    for (size_t i = 0; i < table->capacity; i++) {
+        struct distinct *set = table->sets[i];
+        if (!set) continue;
+        if (!mark_dirty(unique, set, (ordinal)i, signal)) return false;
+        unique->bytes -= distinct_bytes(set);
+        distinct_free(set, unique->memory);
+    }
+    memory_free(unique->memory, table->sets, table_bytes);
+    unique->bytes -= table_bytes;
+    *table = (struct unique_table){0};
+    return true;
+}
+
 static enum code unique_apply(void *fold, const struct resolved_change *change, struct error *error)
 {
     bool applied = true;
     if (change->change->kind == CHANGE_SIGNAL) applied = apply_signal(fold, change);
     if (change->change->kind == CHANGE_DELETE) applied = apply_delete(fold, change);
+    if (change_drops(change, DEFINE_SIGNAL)) applied = drop_signal(fold, change->dropped->id);
     return applied ? CODE_OK : error_no_memory(error, AREA_SIGNALS, sizeof(struct distinct));
 }
 
@@ -142,7 +161,7 @@ static void unique_sealed(void *fold, bool durable)
 static bool unique_check(const void *fold, char *reason, size_t reason_bytes)
 {
     const struct unique *unique = fold;
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++) {
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++) {
         const struct unique_table *table = &unique->tables[i];
         for (size_t item = 0; item < table->capacity; item++) {
             if (!table->sets[item] || distinct_check(table->sets[item], table->span_ms)) continue;
@@ -171,7 +190,7 @@ static void unique_free(void *fold)
     struct unique *unique = fold;
     if (!unique) return;
     struct memory *memory = unique->memory;
-    for (size_t i = 0; i < LIMIT_SIGNALS; i++) {
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++) {
         struct unique_table *table = &unique->tables[i];
         for (size_t item = 0; item < table->capacity; item++)
             distinct_free(table->sets[item], memory);

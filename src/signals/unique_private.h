@@ -22,7 +22,7 @@ struct unique_dirty {
 struct unique {
     struct memory *memory;
     struct ledger_ids ids;
-    struct unique_table tables[LIMIT_SIGNALS];
+    struct unique_table tables[LIMIT_SIGNAL_IDS];
     struct dirty_rows rows; /* entries: struct unique_dirty */
     size_t bytes;           /* of sets and tables */
 };

@@ -84,7 +84,7 @@ enum code unique_dump(const void *fold, struct store_batch *batch, struct error 
     enum code code = CODE_OK;
     struct buffer row;
     buffer_init(&row, unique->memory, ROW_BYTES_MAXIMUM);
-    for (size_t signal = 0; signal < LIMIT_SIGNALS; signal++) {
+    for (size_t signal = 0; signal < LIMIT_SIGNAL_IDS; signal++) {
         const struct unique_table *table = &unique->tables[signal];
         for (size_t item = 0; item < table->capacity; item++) {
             if (!table->sets[item]) continue;

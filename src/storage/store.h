@@ -18,7 +18,10 @@ enum keyspace {
     KEYSPACE_COUNT
 };
 
-#define STORE_FORMAT 1
+/* The newest, and the one that is written unless there is a DROP or RENAME among the definitions.
+ */
+#define STORE_FORMAT       2
+#define STORE_FORMAT_PLAIN 1
 
 struct store;
 struct store_scan;

@@ -35,7 +35,7 @@ static void every_block_of_the_page_runs_in_order(struct test *t)
         blocks++;
         at = end;
     }
-    CHECK_EQ(blocks, 17);
+    CHECK_EQ(blocks, 18);
     CHECK(feed_close(&feed));
 }
 

@@ -73,6 +73,14 @@ static void golden_changes_have_their_bytes(struct test *t)
     CHECK(ENCODES_TO(&f, &change,
                      "\x01\x01\x06"
                      "DEFINE"));
+    change.kind = CHANGE_DROP;
+    CHECK(ENCODES_TO(&f, &change,
+                     "\x04\x0d\x06"
+                     "DEFINE"));
+    change.kind = CHANGE_RENAME;
+    CHECK(ENCODES_TO(&f, &change,
+                     "\x04\x0e\x06"
+                     "DEFINE"));
     change = (struct change){.kind = CHANGE_DELETE, .delete = entity(ENTITY_CREATOR, 0)};
     change.delete.key = text_of("ab");
     CHECK(ENCODES_TO(&f, &change,
@@ -175,7 +183,7 @@ static void golden_backfill_has_its_bytes(struct test *t)
     CHECK_EQ(DECODE(&f, "\x04\x0c\x02\x01\x01\x02\x01\x05\x01x"), CODE_CORRUPT); /* both */
     CHECK_EQ(DECODE(&f, "\x04\x0c\x02\x01\x00\x00"), CODE_CORRUPT);              /* neither */
     CHECK_EQ(DECODE(&f, "\x04\x0c\x02\x01\x02\x02\x00"), CODE_CORRUPT);
-    CHECK_EQ(DECODE(&f, "\x04\x0c\x40\x01\x01\x02\x00"), CODE_CORRUPT);
+    CHECK_EQ(DECODE(&f, "\x04\x0c\x80\x01\x01\x01\x02\x00"), CODE_CORRUPT);
     CHECK_EQ(DECODE(&f, "\x03\x0c\x02\x01\x01\x02\x00"), CODE_CORRUPT);
     CHECK_EQ(DECODE(&f, "\x01\x08\x01\x0c\x02\x01\x01\x02\x00"), CODE_CORRUPT);
     fixture_release(&f);
@@ -251,6 +259,9 @@ static void a_newer_format_is_named_as_such(struct test *t)
     /* Each kind has one format: the oldest that knows it. */
     CHECK_EQ(DECODE(&f, "\x02\x04\x00\x01"), CODE_CORRUPT);
     CHECK_EQ(DECODE(&f, "\x03\x04\x00\x01"), CODE_CORRUPT);
+    CHECK_EQ(DECODE(&f, "\x01\x0d\x01x"), CODE_CORRUPT);
+    CHECK_EQ(DECODE(&f, "\x04\x0d\x01x"), CODE_OK);
+    CHECK_EQ(DECODE(&f, "\x04\x0e\x01x"), CODE_OK);
     CHECK_EQ(DECODE(&f, "\x01\x0a\x03\x01x"), CODE_CORRUPT);
     CHECK_EQ(DECODE(&f, "\x02\x0a\x03\x01x"), CODE_OK);
     CHECK_EQ(DECODE(&f, "\x00\x04\x00\x01"), CODE_CORRUPT);
@@ -269,7 +280,7 @@ static void what_no_encoder_wrote_is_refused_by_name(struct test *t)
         {BYTES(""), "it ends early"},
         {BYTES("\x01"), "it ends early"},
         {BYTES("\x01\x00"), "kind of a change"},
-        {BYTES("\x01\x0d\x00\x01"), "kind of a change"},
+        {BYTES("\x01\x0f\x00\x01"), "kind of a change"},
         {BYTES("\x04\x0c\x02\x01\x02\x00"), "flags of a backfill"},
         {BYTES("\x04\x0c\x02\x01\x00\x00"), "count of pairs"},
         {BYTES("\x01\x04\x03\x01"), "kind of an entity"},
@@ -279,20 +290,23 @@ static void what_no_encoder_wrote_is_refused_by_name(struct test *t)
         {BYTES("\x01\x04\x80\x01\xff"), "key of an entity"},
         {BYTES("\x01\x01\x00"), "definition without text"},
         {BYTES("\x01\x01\x01\xff"), "text of a definition"},
+        {BYTES("\x04\x0d\x00"), "definition without text"},
+        {BYTES("\x04\x0e\x01\xff"), "text of a definition"},
+        {BYTES("\x04\x08\x01\x0d\x01x"), "definition in a transaction"},
         {BYTES("\x01\x02\x00\x01\x00\x02\x01\x01\x01\x01\x00"), "order of fields"},
         {BYTES("\x01\x02\x00\x01\x00\x02\x02\x01\x01\x01\x00"), "order of fields"},
         {BYTES("\x01\x02\x00\x01\x00\x01\x01\x00\x00"), "missing in a put"},
         {BYTES("\x01\x02\x00\x01\x00\x01\x01\x0a\x00"), "type of a value"},
         {BYTES("\x01\x02\x00\x01\x00\x01\x01\x09\x01\x00\x00\x00\x00\x00"), "vector in a field"},
         {BYTES("\x01\x02\x00\x01\x00\x7f\x01\x01\x00"), "count of fields"},
-        {BYTES("\x01\x02\x00\x01\x00\x01\x80\x02\x01\x00"), "number of a field"},
+        {BYTES("\x01\x02\x00\x01\x00\x01\x80\x08\x01\x00"), "number of a field"},
         {BYTES("\x01\x02\x00\x01\x00\x01\x01\x04\x00\x00\x00\x00\x00\x00\xf8\x7f\x00"),
          "not finite"},
         {BYTES("\x01\x02\x80\x01k\x01k\x00\x00"), "second key"},
         {BYTES("\x01\x02\x00\x01\x00\x00\x01\x00\x01"), "embedding that is no vector"},
         {BYTES("\x01\x02\x00\x01\x00\x00\x01\x00\x09\x00"), "vector without numbers"},
         {BYTES("\x01\x02\x00\x01\x00\x00\x01\x00\x09\x01\x00\x00\x80\x7f"), "not finite"},
-        {BYTES("\x01\x02\x00\x01\x00\x00\x01\x08\x09\x01\x00\x00\x00\x00"),
+        {BYTES("\x01\x02\x00\x01\x00\x00\x01\x40\x09\x01\x00\x00\x00\x00"),
          "number of an embedding"},
         {BYTES("\x01\x05\x02\x20\x00\x01"), "flags of a signal"},
         {BYTES("\x03\x05\x00\x10\x00\x07\x00\x01"), "slate of a signal"},
@@ -313,14 +327,14 @@ static void what_no_encoder_wrote_is_refused_by_name(struct test *t)
         {BYTES("\x03\x0b\x00\x00\x00\x00\x00\x00\x00\x01\x01"
                "f\x01\x05\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02"),
          "missing features of an item"},
-        {BYTES("\x01\x05\x40\x00\x00\x01"), "number of a signal"},
+        {BYTES("\x01\x05\x80\x01\x00\x00\x01"), "number of a signal"},
         {BYTES("\x01\x05\x02\x08\x00\x01"), "retraction by nobody"},
         {BYTES("\x01\x05\x02\x01\x00\x01\x00\x01"), "user of a signal"},
         {BYTES("\x01\x05\x02\x02\x00\x01\x80\x80\x08"), "value of a signal"}, /* one, spelt out */
         {BYTES("\x01\x05\x02\x02\x00\x01\x80\x80\x80\x80\x80\x80\x40"), "value of a signal"},
         {BYTES("\x01\x06\x00\x02\x01\x01\x02\x02\x00\x00\x80\x3f"), "flags of a relation"},
         {BYTES("\x01\x06\x00\x00\x01\x01\x02\x02\x00\x00\xc0\x7f"), "not finite"},
-        {BYTES("\x01\x06\x20\x00\x01\x01\x02\x02\x00\x00\x80\x3f"), "number of a relation"},
+        {BYTES("\x01\x06\x80\x01\x00\x01\x01\x02\x02\x00\x00\x80\x3f"), "number of a relation"},
         {BYTES("\x01\x08\x00"), "transaction without changes"},
         {BYTES("\x01\x08\x01\x08\x01\x04\x00\x09"), "kind of a change"}, /* nested */
         {BYTES("\x01\x08\x01\x01\x01x"), "definition in a transaction"},
@@ -537,7 +551,7 @@ static struct put_change draw_put(struct arena *arena, struct choices *choices, 
 
 static struct signal_change draw_signal(struct arena *arena, struct choices *choices)
 {
-    struct signal_change signal = {.signal = (signal_id)choose(choices, LIMIT_SIGNALS - 1),
+    struct signal_change signal = {.signal = (signal_id)choose(choices, LIMIT_SIGNAL_IDS - 1),
                                    .entity = draw_entity(arena, choices, draw_kind(choices)),
                                    .has_user = choose_one_in(choices, 2),
                                    .value = SIGNAL_VALUE_ONE,
@@ -553,7 +567,7 @@ static struct signal_change draw_signal(struct arena *arena, struct choices *cho
 
 static struct relate_change draw_relate(struct arena *arena, struct choices *choices, bool weighs)
 {
-    struct relate_change relate = {.relation = (relation_id)choose(choices, LIMIT_RELATIONS - 1),
+    struct relate_change relate = {.relation = (relation_id)choose(choices, LIMIT_RELATION_IDS - 1),
                                    .from = draw_entity(arena, choices, draw_kind(choices)),
                                    .to = draw_entity(arena, choices, draw_kind(choices)),
                                    .has_time = choose_one_in(choices, 2)};
@@ -641,7 +655,7 @@ static struct change draw_slate(struct arena *arena, struct choices *choices)
 
 static struct change draw_backfill(struct arena *arena, struct choices *choices)
 {
-    struct backfill_change backfill = {.signal = (signal_id)choose(choices, LIMIT_SIGNALS - 1),
+    struct backfill_change backfill = {.signal = (signal_id)choose(choices, LIMIT_SIGNAL_IDS - 1),
                                        .defined = draw_u64(choices),
                                        .pair_count = choose(choices, 5)};
     struct backfill_pair *pairs = arena_array(arena, backfill.pair_count + 1, sizeof *pairs);
@@ -656,8 +670,9 @@ static struct change draw_backfill(struct arena *arena, struct choices *choices)
 
 static struct change draw_change(struct arena *arena, struct choices *choices)
 {
-    if (choose_one_in(choices, 20))
-        return (struct change){.kind = CHANGE_DEFINE,
+    static const enum change_kind definitions[] = {CHANGE_DEFINE, CHANGE_DROP, CHANGE_RENAME};
+    if (choose_one_in(choices, 12))
+        return (struct change){.kind = definitions[choose(choices, 2)],
                                .define = draw_text(arena, choices, 1, CHANGE_DEFINE_MAXIMUM)};
     if (choose_one_in(choices, 40))
         return (struct change){.kind = CHANGE_FORGET,
@@ -761,6 +776,8 @@ static bool changes_equal(const struct change *a, const struct change *b)
     if (a->kind != b->kind) return false;
     switch (a->kind) {
     case CHANGE_DEFINE:
+    case CHANGE_DROP:
+    case CHANGE_RENAME:
         return slice_equal(a->define, b->define);
     case CHANGE_PUT:
     case CHANGE_PATCH:
@@ -794,7 +811,7 @@ static void a_change_survives_its_encoding(struct test *t)
 {
     struct fixture f;
     fixture_init(&f);
-    int kinds[CHANGE_BACKFILL + 1] = {0};
+    int kinds[CHANGE_RENAME + 1] = {0};
     for (uint64_t seed = 1; seed <= 20000; seed++) {
         struct choices choices;
         choices_from_seed(&choices, seed, NULL);
@@ -805,7 +822,7 @@ static void a_change_survives_its_encoding(struct test *t)
         CHECK(changes_equal(&change, &back));
         kinds[change.kind]++;
     }
-    for (int kind = CHANGE_DEFINE; kind <= CHANGE_BACKFILL; kind++)
+    for (int kind = CHANGE_DEFINE; kind <= CHANGE_RENAME; kind++)
         CHECK(kinds[kind] > 200);
     fixture_release(&f);
 }
