@@ -92,7 +92,7 @@ int command_backfill(int argc, char **argv)
 {
     static struct watch watch;
     tidal_options options = {.size = sizeof options, .must_exist = true};
-    const char *path;
+    const char *path = NULL;
     int code = parse(argc, argv, &watch, &path);
     if (code != EXIT_OK) return code;
     if (tidal_open(path, &options, &watch.db, &watch.error) != TIDAL_OK) {

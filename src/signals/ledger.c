@@ -356,6 +356,7 @@ static bool change_form(struct ledger *ledger, signal_id signal, ordinal entity,
 {
     struct signal_table *table = &ledger->tables[signal];
     struct compact *compact = table_find(table, entity).compact;
+    assert(compact); /* whoever changes its form has found one */
     unsigned flags =
         compact_flags(compact) | (missing == COMPACT_NEEDS_VALUES ? COMPACT_VALUED : 0);
     size_t bytes = compact_bytes(&table->layout, flags, compact_run_count(compact) + 1);
