@@ -5,9 +5,9 @@
  * slices, under the exclusive lock, so that queries and changes come in between.
  *
  * Read in: a group's pairs are asked for together before the exclusive lock is taken, under the
- * shared one, so that no query waits for the disk behind an event.  What is cold still when it is
- * applied (it was made so meanwhile, say) is read then, alone.  A store that cannot be read ends
- * the handle, as one that cannot be written does: the log has everything. */
+ * shared one, so that no query waits for the disk behind an event: until they take a quarter of the
+ * budget.  What is cold still when it is applied is read then, alone.  A store that cannot be read
+ * ends the handle, as one that cannot be written does: the log has everything. */
 #include "engine/internal.h"
 
 #include "entities/entities.h"
@@ -56,13 +56,14 @@ void budget_keep(struct database *database)
     }
     phase_lock_read(&database->state);
     size_t bytes = ledger_resident_bytes(database->ledger);
-    bool changed = fold->ops->dirty_bytes(fold->state) >= budget_bytes / 4;
+    size_t dirty_bytes = fold->ops->dirty_bytes(fold->state);
     phase_unlock_read(&database->state);
     over = bytes > budget_bytes;
     /* Where nothing more can go it is looked again only when it has grown. */
     atomic_store(&database->ledger_mark_bytes, over ? bytes + budget_bytes / 8 : budget_bytes);
     atomic_store(&database->over_budget, false);
-    atomic_store(&database->awaits_checkpoint, over && changed);
+    bool helps = dirty_bytes > 0 && dirty_bytes >= budget_bytes / 4; /* were it written */
+    atomic_store(&database->awaits_checkpoint, over && helps);
 }
 
 /* Pairs that are asked for together. */
@@ -93,7 +94,9 @@ void budget_read_ahead(struct database *database, struct wal_group *group, struc
     if (database->signal_memory_bytes == 0) return;
     assert(database->signals.count == 0); /* so the arena is free */
     phase_lock_read(&database->state);
-    while (ledger_has_cold(database->ledger) && wal_group_next(group, &entry)) {
+    bool any = ledger_has_cold(database->ledger);
+    while (any && cold->bytes < database->signal_memory_bytes / 4 &&
+           wal_group_next(group, &entry)) {
         arena_reset(&database->apply_arena);
         if (change_decode(entry.payload, &database->apply_arena, &change, &ignored) != CODE_OK)
             continue; /* whoever applies it says so */

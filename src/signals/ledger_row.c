@@ -282,24 +282,29 @@ struct loading {
     enum entity_kind kind;
     int64_t newest_ms;        /* of what was loaded */
     struct eviction eviction; /* the last one */
-    bool has_evicted;
+    size_t look_at_bytes;     /* resident, before the next one; 0: none was yet */
 };
 
 /* Takes a record over that is too old to be in memory; false: it is not. */
 static bool admit_cold(struct loading *loading, signal_id signal, ordinal entity,
                        struct record *record, bool *room)
 {
-    if (!loading->has_evicted || loading->ledger->tables[signal].stays) return false;
+    if (loading->look_at_bytes == 0 || loading->ledger->tables[signal].stays) return false;
     if (!eviction_takes(&loading->eviction, record->newest_ms)) return false;
     *room = ledger_insert_cold(loading->ledger, signal, entity, record);
     return true;
 }
 
+/* What stays may be more than the budget: an eviction walks over all, so the next one waits until
+ * the ledger has grown by a part of itself. */
 static void keep_budget(struct loading *loading)
 {
-    if (!ledger_is_over_budget(loading->ledger)) return;
-    eviction_run(&loading->eviction, loading->ledger, loading->newest_ms);
-    loading->has_evicted = true;
+    struct ledger *ledger = loading->ledger;
+    if (!ledger_is_over_budget(ledger)) return;
+    if (ledger_resident_bytes(ledger) < loading->look_at_bytes) return;
+    eviction_run(&loading->eviction, ledger, loading->newest_ms);
+    size_t bytes = ledger_resident_bytes(ledger);
+    loading->look_at_bytes = bytes + bytes / 8;
 }
 
 /* Takes a record over, in the layout that its signal has now. */

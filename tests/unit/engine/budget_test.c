@@ -5,6 +5,8 @@
 #include "query/statement.h"
 #include "unit/engine/world.h"
 
+#include <time.h>
+
 enum { VIEW = 2, KEPT = 3, ITEMS = 400 };
 
 static const char *const definitions[] = {
@@ -191,9 +193,113 @@ static void the_keeper_holds_to_the_budget_while_events_come(struct test *t)
     world_release(&world);
 }
 
+static void the_keeper_rests_where_nothing_changes(struct test *t)
+{
+    struct world world;
+    struct wal_stats before, after;
+    CHECK(begin(&world, 1));
+    CHECK_EQ(world_close(&world), CODE_OK);
+    world.options.no_threads = false;
+    CHECK_EQ(world_open(&world), CODE_OK);
+    struct change event = signal_of(VIEW, 7, 2, WORLD_NOW_MS);
+    CHECK_EQ(world_write(&world, &event), CODE_OK);
+    thread_sleep_ns(200000000);
+    wal_stats(world.database->wal, &before);
+    thread_sleep_ns(200000000);
+    wal_stats(world.database->wal, &after);
+    CHECK(after.sync_count - before.sync_count < 10);
+    CHECK_EQ(world_close(&world), CODE_OK);
+    world_release(&world);
+}
+
+/* Writes in calls of up to CALL. */
+enum { CALL = 1000 };
+static enum code write_many(struct world *world, const struct change *changes, size_t count)
+{
+    static struct write writes[CALL];
+    static struct write_result results[CALL];
+    for (size_t i = 0; i < count; i++)
+        writes[i] = (struct write){.change = &changes[i]};
+    struct write_batch batch = {writes, count, ACKNOWLEDGE_DURABLE, results, 0};
+    return database_write(world->database, &batch, &world->error);
+}
+
+/* Of one call on pairs of which all are cold; 128 are asked for at once. */
+static void what_is_read_ahead_is_a_part_of_the_budget(struct test *t)
+{
+    enum { BUDGET = 60000, HOURS = 20 };
+    static struct change changes[CALL];
+    struct world world;
+    CHECK(world_init(&world));
+    world.options.signal_memory_bytes = BUDGET;
+    CHECK_EQ(world_open(&world), CODE_OK);
+    CHECK(world_define_all(&world, definitions, 1));
+    for (int64_t hour = 0; hour <= HOURS; hour++) {
+        for (size_t i = 0; i < CALL; i++)
+            changes[i] = hour == 0 ? put_of(i + 1)
+                                   : signal_of(VIEW, i + 1, (entity_id)hour,
+                                               WORLD_NOW_MS - (HOURS - hour) * HOUR_MS);
+        if (hour < HOURS) CHECK_EQ(write_many(&world, changes, CALL), CODE_OK);
+    }
+    CHECK_EQ(database_checkpoint(world.database, &world.error), CODE_OK);
+    struct memory *memory = &world.database->state_memory;
+    CHECK(size_of(&world, VIEW).cold > CALL / 2);
+    atomic_store(&memory->peak_bytes, atomic_load(&memory->used_bytes));
+    CHECK_EQ(write_many(&world, changes, CALL), CODE_OK);
+    CHECK(atomic_load(&memory->peak_bytes) - atomic_load(&memory->used_bytes) <
+          BUDGET / 4 + 128 * 2000);
+    world_release(&world);
+}
+
+static double cpu_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+/* What opening takes, with pairs that stay in memory and alone are over the budget; 0: a fault. */
+static double opening_ms(size_t items)
+{
+    static struct change changes[CALL];
+    struct world world;
+    if (!world_init(&world) || world_open(&world) != CODE_OK) return 0;
+    bool ok = world_define_all(&world, definitions, 2);
+    for (size_t done = 0; ok && done < items; done += CALL) {
+        for (int what = 0; ok && what < 3; what++) {
+            for (size_t i = 0; i < CALL; i++) {
+                int64_t time_ms = WORLD_NOW_MS - HOUR_MS + (int64_t)(done + i);
+                signal_id signal = what == 1 ? VIEW : KEPT;
+                changes[i] =
+                    what == 0 ? put_of(done + i + 1) : signal_of(signal, done + i + 1, 1, time_ms);
+            }
+            ok = write_many(&world, changes, CALL) == CODE_OK;
+        }
+    }
+    ok = ok && world_close(&world) == CODE_OK;
+    world.options.signal_memory_bytes = 20000;
+    double began_ms = cpu_ms();
+    ok = ok && world_open(&world) == CODE_OK;
+    double ms = cpu_ms() - began_ms;
+    world_release(&world);
+    return ok ? ms : 0;
+}
+
+/* A walk over all pairs for each that is loaded would take sixteen times as long. */
+static void opening_takes_as_long_as_there_is_to_load(struct test *t)
+{
+    double few_ms = opening_ms(2 * CALL), many_ms = opening_ms(8 * CALL);
+    CHECK(few_ms > 0 && many_ms > 0);
+    if (many_ms > 8 * few_ms) fprintf(stderr, "    %.1f and %.1f ms\n", few_ms, many_ms);
+    CHECK(many_ms <= 8 * few_ms);
+}
+
 int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(questions_read_what_is_cold),
+               CASE(the_keeper_rests_where_nothing_changes),
+               CASE(what_is_read_ahead_is_a_part_of_the_budget),
+               CASE(opening_takes_as_long_as_there_is_to_load),
                CASE(a_question_about_what_cannot_be_read_is_refused),
                CASE(an_event_on_what_cannot_be_read_ends_the_handle_and_is_in_the_log),
                CASE(who_only_reads_has_all_in_memory),
