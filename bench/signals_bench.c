@@ -10,6 +10,7 @@
  *
  * Against peers ours and theirs take turns with the same events, fewer of them, as peers are slow;
  * what a server's process uses counts.  bench/signals.sh starts the server and runs this. */
+#include "signals/ids.h"
 #include "signals/quiet.h"
 #include "signals/rising.h"
 #include "signals/system.h"
@@ -53,32 +54,6 @@ struct world {
     int64_t now_ms;
 };
 
-/* An entity's id is its ordinal. */
-static ordinal ordinal_of(void *context, enum entity_kind kind, entity_id id)
-{
-    (void)context;
-    (void)kind;
-    return (ordinal)id;
-}
-
-static entity_id id_of(void *context, enum entity_kind kind, ordinal entity)
-{
-    (void)context;
-    (void)kind;
-    return entity;
-}
-
-static void define(struct signal *signal, signal_id id)
-{
-    static const int64_t half_lives_ms[] = {HOUR_MS, DAY_MS, 7 * DAY_MS};
-    static const int64_t windows_ms[] = {HOUR_MS, DAY_MS, 7 * DAY_MS, 30 * DAY_MS};
-    *signal = (struct signal){.id = id, .kind = ENTITY_ITEM, .lateness_ms = 12 * HOUR_MS};
-    signal->half_life_count = 3;
-    signal->window_count = 4;
-    memcpy(signal->half_life_ms, half_lives_ms, sizeof half_lives_ms);
-    memcpy(signal->window_ms, windows_ms, sizeof windows_ms);
-}
-
 static void world_init(struct world *world)
 {
     struct error error;
@@ -86,9 +61,9 @@ static void world_init(struct world *world)
     memory_init(&world->memory, 0);
     world->memory.ask_pages = pages_ask_large; /* as the engine has it */
     for (signal_id i = 0; i < SIGNALS + 2; i++)
-        define(&world->signals[i], i);
+        ids_define(&world->signals[i], i);
     world->schema.signals = world->signals;
-    struct ledger_ids ids = {ordinal_of, id_of, NULL};
+    struct ledger_ids ids = {ids_ordinal_of, ids_id_of, NULL};
     must_hold(ledger_create(&world->memory, &ids, &world->fold, &world->ledger, &error) == CODE_OK,
               "a ledger");
 }

@@ -4,6 +4,7 @@
 #include "signals/cold.h"
 #include "signals/eviction.h"
 #include "signals/features.h"
+#include "signals/ids.h"
 #include "storage/rocksdb_store.h"
 
 #include <stdlib.h>
@@ -28,40 +29,17 @@ struct cold_bench {
     uint64_t random;
 };
 
-/* An entity's id is its ordinal. */
-static ordinal ordinal_of(void *context, enum entity_kind kind, entity_id id)
-{
-    (void)context;
-    (void)kind;
-    return (ordinal)id;
-}
-
-static entity_id id_of(void *context, enum entity_kind kind, ordinal entity)
-{
-    (void)context;
-    (void)kind;
-    return entity;
-}
-
 static void define(struct cold_bench *bench)
 {
-    static const int64_t half_lives_ms[] = {HOUR_MS, DAY_MS, 7 * DAY_MS};
-    static const int64_t windows_ms[] = {HOUR_MS, DAY_MS, 7 * DAY_MS, 30 * DAY_MS};
     bench->schema =
         (struct schema){.signals = bench->signals, .signal_count = FIRST_SIGNAL + SIGNALS};
-    for (signal_id i = 0; i < FIRST_SIGNAL + SIGNALS; i++) {
-        struct signal *signal = &bench->signals[i];
-        *signal = (struct signal){.id = i, .kind = ENTITY_ITEM, .lateness_ms = 12 * HOUR_MS};
-        signal->half_life_count = 3;
-        signal->window_count = 4;
-        memcpy(signal->half_life_ms, half_lives_ms, sizeof half_lives_ms);
-        memcpy(signal->window_ms, windows_ms, sizeof windows_ms);
-    }
+    for (signal_id i = 0; i < FIRST_SIGNAL + SIGNALS; i++)
+        ids_define(&bench->signals[i], i);
 }
 
 static void open_side(struct cold_bench *bench, struct side *side, size_t budget_bytes)
 {
-    struct ledger_ids ids = {ordinal_of, id_of, NULL};
+    struct ledger_ids ids = {ids_ordinal_of, ids_id_of, NULL};
     struct error error;
     must_hold(ledger_create(&bench->memory, &ids, &side->fold, &side->ledger, &error) == CODE_OK &&
                   ledger_set_budget(side->ledger, budget_bytes, &error) == CODE_OK &&

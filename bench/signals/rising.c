@@ -1,6 +1,7 @@
 #include "signals/rising.h"
 
 #include "schema/schema.h"
+#include "signals/ids.h"
 #include "signals/popular.h"
 #include "signals/trending.h"
 
@@ -35,21 +36,6 @@ struct trending_bench {
     struct ranked *list;
 };
 
-/* An entity's id is its ordinal. */
-static ordinal ordinal_of(void *context, enum entity_kind kind, entity_id id)
-{
-    (void)context;
-    (void)kind;
-    return (ordinal)id;
-}
-
-static entity_id id_of(void *context, enum entity_kind kind, ordinal entity)
-{
-    (void)context;
-    (void)kind;
-    return entity;
-}
-
 static void define(struct trending_bench *bench)
 {
     static const int64_t windows_ms[] = {HOUR_MS, DAY_MS};
@@ -71,7 +57,7 @@ static void define(struct trending_bench *bench)
 static void open_kept(struct trending_bench *bench, int kind)
 {
     struct kept *kept = &bench->kept[kind];
-    struct ledger_ids ids = {ordinal_of, id_of, NULL};
+    struct ledger_ids ids = {ids_ordinal_of, ids_id_of, NULL};
     struct error error;
     memory_init(&kept->memory, 0);
     must_hold(ledger_create(&kept->memory, &ids, &kept->folds[0], &kept->ledger, &error) == CODE_OK,

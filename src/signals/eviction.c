@@ -111,7 +111,7 @@ bool eviction_sweep(struct eviction *eviction, struct ledger *ledger)
 {
     unsigned looked_at = 0;
     block_handle handle;
-    if (ledger->sealed.count > 0) return false;
+    if (ledger->rows.sealed.count > 0) return false;
     while (eviction->wanted_bytes > 0 && next_pair(eviction, ledger, &looked_at, &handle)) {
         struct held held = table_held(&ledger->tables[eviction->signal], handle);
         if (class_at(eviction, held_newest_ms(held)) < eviction->youngest) continue;

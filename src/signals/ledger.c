@@ -32,15 +32,8 @@ static void set_dirty(struct held held, bool dirty)
 
 static bool list_dirty(struct ledger *ledger, signal_id signal, ordinal entity, struct held held)
 {
-    struct dirty_list *dirty = &ledger->dirty;
-    void *list = dirty->list;
-    bool room = memory_grow(ledger->memory, &list, &dirty->capacity,
-                            dirty->count + ledger->sealed.count + 1, sizeof *dirty->list,
-                            SIZE_MAX / sizeof *dirty->list);
-    dirty->list = list;
-    if (!room) return false;
-    dirty->list[dirty->count++] =
-        (struct dirty_record){entity, signal, (uint8_t)ledger->tables[signal].layout.kind};
+    const struct dirty_record one = {entity, signal, (uint8_t)ledger->tables[signal].layout.kind};
+    if (!dirty_rows_add(&ledger->rows, &one)) return false;
     set_dirty(held, true);
     return true;
 }
@@ -183,7 +176,7 @@ void ledger_give_up(struct ledger *ledger, signal_id signal, ordinal entity)
 {
     struct signal_table *table = &ledger->tables[signal];
     struct held held = table_find(table, entity);
-    assert(ledger->sealed.count == 0 && !table->stays && !table_is_cold(table, entity));
+    assert(ledger->rows.sealed.count == 0 && !table->stays && !table_is_cold(table, entity));
     assert(!held_is_dirty(held));
     free_record(ledger, held);
     pool_give(&ledger->pool, slots_find(&table->slots, entity));
@@ -613,52 +606,31 @@ static enum code ledger_apply_signals(void *fold, const struct resolved_change *
     return CODE_OK;
 }
 
-static struct held find_dirty(const struct ledger *ledger, const struct dirty_record *dirty)
+static void set_sealed_dirty(const struct ledger *ledger, bool dirty)
 {
-    return table_find(&ledger->tables[dirty->signal], dirty->entity);
+    const struct dirty_record *rows = ledger->rows.sealed.entries;
+    for (size_t i = 0; i < ledger->rows.sealed.count; i++)
+        set_dirty(table_find(&ledger->tables[rows[i].signal], rows[i].entity), dirty);
 }
 
 static void ledger_seal(void *fold)
 {
     struct ledger *ledger = fold;
-    assert(ledger->sealed.count == 0);
-    struct dirty_list empty = ledger->sealed;
-    ledger->sealed = ledger->dirty;
-    ledger->dirty = empty;
-    for (size_t i = 0; i < ledger->sealed.count; i++)
-        set_dirty(find_dirty(ledger, &ledger->sealed.list[i]), false);
+    dirty_rows_seal(&ledger->rows);
+    set_sealed_dirty(ledger, false);
     ledger->gaps_sealed = ledger->gaps_dirty;
     ledger->gaps_dirty = false;
 }
 
-static void dirty_list_release(struct dirty_list *dirty, struct memory *memory)
-{
-    memory_free(memory, dirty->list, dirty->capacity * sizeof *dirty->list);
-    *dirty = (struct dirty_list){0};
-}
-
-/* A row may then be listed twice; what is written is its state, so that does no harm. */
 static void ledger_sealed(void *fold, bool durable)
 {
     struct ledger *ledger = fold;
-    struct dirty_list *sealed = &ledger->sealed, *dirty = &ledger->dirty;
     if (!durable) {
-        for (size_t i = 0; i < sealed->count; i++)
-            set_dirty(find_dirty(ledger, &sealed->list[i]), true);
-        if (dirty->count == 0) {
-            struct dirty_list swap = *dirty;
-            *dirty = *sealed;
-            *sealed = swap;
-        } else if (sealed->count > 0) {
-            assert(dirty->capacity - dirty->count >= sealed->count);
-            memcpy(dirty->list + dirty->count, sealed->list, sealed->count * sizeof *sealed->list);
-            dirty->count += sealed->count;
-        }
+        set_sealed_dirty(ledger, true);
+        ledger->gaps_dirty = ledger->gaps_dirty || ledger->gaps_sealed;
     }
-    ledger->gaps_dirty = ledger->gaps_dirty || (!durable && ledger->gaps_sealed);
+    dirty_rows_sealed(&ledger->rows, durable);
     ledger->gaps_sealed = false;
-    sealed->count = 0;
-    dirty_list_release(sealed, ledger->memory); /* there may be ten times as many as next time */
 }
 
 /* What a signal's totals are to be. */
@@ -722,17 +694,16 @@ static bool ledger_check(const void *fold, char *reason, size_t reason_bytes)
 static size_t ledger_bytes(const void *fold)
 {
     const struct ledger *ledger = fold;
-    size_t listed = ledger->dirty.capacity + ledger->sealed.capacity;
     size_t bytes = sizeof *ledger + ledger->record_bytes + ledger->pool.bytes;
     for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++)
         bytes += ledger->tables[i].slots.page_bytes;
-    return bytes + listed * sizeof *ledger->dirty.list;
+    return bytes + dirty_rows_bytes(&ledger->rows);
 }
 
 static size_t ledger_dirty_bytes(const void *fold)
 {
     enum { ROW_BYTES_ABOUT = 128 };
-    return ((const struct ledger *)fold)->dirty.count * ROW_BYTES_ABOUT;
+    return ((const struct ledger *)fold)->rows.changed.count * ROW_BYTES_ABOUT;
 }
 
 static void ledger_free(void *fold)
@@ -749,8 +720,7 @@ static void ledger_free(void *fold)
     memory_free(ledger->memory, ledger->focus, sizeof *ledger->focus);
     pool_release(&ledger->pool);
     record_free(ledger->cold, ledger->memory);
-    dirty_list_release(&ledger->dirty, ledger->memory);
-    dirty_list_release(&ledger->sealed, ledger->memory);
+    dirty_rows_release(&ledger->rows);
     memory_free(ledger->memory, ledger, sizeof *ledger);
 }
 
@@ -775,6 +745,7 @@ enum code ledger_create(struct memory *memory, const struct ledger_ids *ids, str
     struct ledger *created = memory_allocate_zeroed(memory, sizeof *created);
     if (!created) return error_no_memory(error, AREA_SIGNALS, sizeof *created);
     created->memory = memory;
+    dirty_rows_init(&created->rows, memory, sizeof(struct dirty_record));
     created->ids = *ids;
     pool_init(&created->pool, memory);
     *ledger = created;

@@ -2,6 +2,7 @@
 #ifndef TIDAL_SIGNALS_LEDGER_PRIVATE_H
 #define TIDAL_SIGNALS_LEDGER_PRIVATE_H
 
+#include "schema/dirty_rows.h"
 #include "signals/cold.h"
 #include "signals/compact.h"
 #include "signals/gaps.h"
@@ -21,11 +22,6 @@ struct dirty_record {
     ordinal entity;
     signal_id signal;
     uint8_t kind;
-};
-
-struct dirty_list {
-    struct dirty_record *list;
-    size_t count, capacity;
 };
 
 /* All records of one signal. */
@@ -53,12 +49,11 @@ struct ledger {
     struct ledger_focus *focus;   /* NULL: it counts all signals, as the schema has them */
     bool gaps_dirty, gaps_sealed; /* their row is not as in the store; it is being written */
     struct signal_table tables[LIMIT_SIGNAL_IDS];
-    struct dirty_list dirty;  /* changed since the last seal */
-    struct dirty_list sealed; /* being written */
-    size_t record_bytes;      /* held by records that are not compact */
-    size_t budget_bytes;      /* 0: none */
-    struct record *cold;      /* stands for those that are; NULL: there is no budget */
-    struct store *store;      /* that was loaded from, with a budget; lent */
+    struct dirty_rows rows; /* entries: struct dirty_record */
+    size_t record_bytes;    /* held by records that are not compact */
+    size_t budget_bytes;    /* 0: none */
+    struct record *cold;    /* stands for those that are; NULL: there is no budget */
+    struct store *store;    /* that was loaded from, with a budget; lent */
 };
 
 /* What there is of a pair, in one form or the other; neither: nothing. */

@@ -220,10 +220,11 @@ enum code ledger_write(void *fold, struct store_batch *batch, struct error *erro
 {
     const struct ledger *ledger = fold;
     enum code code = CODE_OK;
+    const struct dirty_record *rows = ledger->rows.sealed.entries;
     struct buffer row;
     buffer_init(&row, ledger->memory, ROW_BYTES_MAXIMUM);
-    for (size_t i = 0; i < ledger->sealed.count; i++)
-        TRY(write_row(ledger, &ledger->sealed.list[i], batch, &row, error));
+    for (size_t i = 0; i < ledger->rows.sealed.count; i++)
+        TRY(write_row(ledger, &rows[i], batch, &row, error));
     if (ledger->gaps_sealed) TRY(ledger_put_gaps(ledger, false, batch, error));
 out:
     buffer_release(&row);
@@ -278,7 +279,6 @@ out:
 /* Loading, and what is given up meanwhile. */
 struct loading {
     struct ledger *ledger;
-    struct store *store;
     enum entity_kind kind;
     int64_t newest_ms;        /* of what was loaded */
     struct eviction eviction; /* the last one */
@@ -331,9 +331,9 @@ static enum code admit_row(struct loading *loading, signal_id signal, ordinal en
     return room ? CODE_OK : error_no_memory(error, AREA_SIGNALS, sizeof *record);
 }
 
-static enum code load_row(struct loading *loading, struct slice key, struct slice row,
-                          struct error *error)
+static enum code load_row(void *context, struct slice key, struct slice row, struct error *error)
 {
+    struct loading *loading = context;
     struct ledger *ledger = loading->ledger;
     enum entity_kind kind = loading->kind;
     uint64_t id;
@@ -358,35 +358,18 @@ static enum code load_row(struct loading *loading, struct slice key, struct slic
     return admit_row(loading, signal, entity, &layout, record, error);
 }
 
-static enum code load_kind(struct loading *loading, struct error *error)
-{
-    struct store_scan *scan = NULL;
-    struct slice key, row;
-    bool has_row;
-    enum code code;
-    TRY(store_scan_open(loading->store, (enum keyspace)loading->kind, (struct key_range){0}, &scan,
-                        error));
-    for (;;) {
-        TRY(store_scan_next(scan, &key, &row, &has_row, error));
-        if (!has_row) break;
-        TRY(load_row(loading, key, row, error));
-    }
-out:
-    store_scan_close(scan);
-    return code;
-}
-
 enum code ledger_load(void *fold, struct store *store, const struct schema *schema,
                       struct error *error)
 {
     struct ledger *ledger = fold;
-    struct loading loading = {.ledger = ledger, .store = store, .newest_ms = INT64_MIN};
+    struct loading loading = {.ledger = ledger, .newest_ms = INT64_MIN};
     enum code code = CODE_OK;
     if (!ledger_adopt(ledger, schema, 0, INT64_MIN))
         return error_no_memory(error, AREA_SIGNALS, sizeof *ledger);
     if (ledger->budget_bytes > 0) ledger->store = store;
     for (; loading.kind < ENTITY_KIND_COUNT; loading.kind++)
-        TRY(load_kind(&loading, error));
+        TRY(store_for_each(store, (enum keyspace)loading.kind, (struct key_range){0}, load_row,
+                           &loading, error));
     code = ledger_load_gaps(ledger, store, error);
 out:
     return code;
