@@ -120,9 +120,10 @@ static void read_five(const struct world *world, const uint32_t *entities)
         {.op = FEATURE_DECAY, .signal = VIEW + 2, .slot = 1}};
     static double values[FEATURES][CANDIDATES];
     static bool missing[FEATURES][CANDIDATES];
+    struct feature_question questions[FEATURES];
     for (size_t i = 0; i < FEATURES; i++)
-        features_read(world->ledger, &features[i], world->now_ms, entities, CANDIDATES,
-                      (struct feature_column){values[i], missing[i], NULL});
+        questions[i] = (struct feature_question){&features[i], {values[i], missing[i], NULL}};
+    features_read_all(world->ledger, questions, FEATURES, world->now_ms, entities, CANDIDATES);
 }
 
 /* A checkpoint's list of what is to be written goes with it. */

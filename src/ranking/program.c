@@ -144,6 +144,27 @@ static void read_unique(const struct instruction *instruction, struct columns *a
         (struct feature_column){.values = instruction->values, .missing = instruction->missing});
 }
 
+/* All that are asked of the ledger, together: an item's records are looked up once. */
+static void read_features(const struct columns *at)
+{
+    enum { TOGETHER = 32 };
+    const struct program *program = at->program;
+    const struct scope *scope = &program->scope;
+    struct feature_question questions[TOGETHER];
+    size_t asked = 0;
+    for (size_t i = 0; i < program->count; i++) {
+        const struct instruction *instruction = &program->instructions[i];
+        if (instruction->op == OP_FEATURE)
+            questions[asked++] = (struct feature_question){
+                &instruction->feature,
+                {instruction->values, instruction->missing, scope->view->cold}};
+        if (asked < TOGETHER && (asked == 0 || i + 1 < program->count)) continue;
+        features_read_all(scope->view->ledger, questions, asked, scope->now_ms, at->items,
+                          at->count);
+        asked = 0;
+    }
+}
+
 static void read_leaf(const struct instruction *instruction, struct columns *at)
 {
     const struct scope *scope = &at->program->scope;
@@ -159,10 +180,7 @@ static void read_leaf(const struct instruction *instruction, struct columns *at)
         read_filter(instruction, at);
         return;
     case OP_FEATURE:
-        features_read(
-            scope->view->ledger, &instruction->feature, scope->now_ms, at->items, at->count,
-            (struct feature_column){instruction->values, instruction->missing, scope->view->cold});
-        return;
+        return; /* read_features has been there */
     case OP_PRIOR:
         read_prior(instruction, at);
         return;
@@ -346,6 +364,7 @@ static void combine(struct program *program, const struct instruction *instructi
 struct program_result program_run(struct program *program, const ordinal *items, size_t count)
 {
     struct columns at = {.program = program, .items = items, .count = count};
+    read_features(&at);
     for (size_t i = 0; i < program->count; i++) {
         const struct instruction *instruction = &program->instructions[i];
         if (instruction->op < OP_FIRST_OF_ONE) {

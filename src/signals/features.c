@@ -227,10 +227,10 @@ static ALWAYS_INLINE bool read_held(const struct bound_feature *bound, struct he
         *value = bound->prior > 0 ? 1 : 0; /* nothing against nothing */
         if (any) *value = relative_velocity(bound, held);
         return true;
-    case FEATURE_RATIO: {
+    case FEATURE_RATIO:
+        assert(bound->denominator);
         return smoothed(bound, counted_of(bound->table, held), counted_of(bound->denominator, of),
                         value);
-    }
     }
     return false;
 }
@@ -322,50 +322,108 @@ bool features_estimated(const struct ledger *ledger, const struct feature *featu
             (feature->op == FEATURE_VELOCITY || feature->op == FEATURE_RELATIVE_VELOCITY));
 }
 
+/* Features read in one pass, and the tables that they look into, each once.  It stays where it is:
+ * features are lent their stand-ins. */
+enum { READ_TOGETHER = 8, TABLES_TOGETHER = 2 * READ_TOGETHER };
+struct pass {
+    struct bound_feature features[READ_TOGETHER];
+    struct decay_stand_in stand_ins[READ_TOGETHER];
+    struct feature_column columns[READ_TOGETHER];
+    uint8_t of_table[READ_TOGETHER], of_denominator[READ_TOGETHER]; /* which of those below */
+    size_t count;
+    const struct signal_table *tables[TABLES_TOGETHER];
+    signal_id signals[TABLES_TOGETHER];
+    size_t table_count;
+};
+
+static uint8_t pass_table(struct pass *pass, const struct signal_table *table, signal_id signal)
+{
+    size_t i = 0;
+    while (i < pass->table_count && pass->tables[i] != table)
+        i++;
+    if (i == pass->table_count) {
+        pass->tables[i] = table;
+        pass->signals[i] = signal;
+        pass->table_count++;
+    }
+    return (uint8_t)i;
+}
+
+static void pass_add(struct pass *pass, const struct ledger *ledger, int64_t now_ms,
+                     const struct feature_question *question)
+{
+    assert(pass->count < READ_TOGETHER);
+    size_t at = pass->count++;
+    struct bound_feature *bound = &pass->features[at];
+    const struct feature *feature = question->feature;
+    bind(bound, ledger, feature, now_ms, &pass->stand_ins[at]);
+    pass->columns[at] = question->out;
+    pass->of_denominator[at] = 0; /* nobody looks at it */
+    pass->of_table[at] = pass_table(pass, bound->table, feature->signal);
+    if (bound->denominator)
+        pass->of_denominator[at] = pass_table(pass, bound->denominator, feature->denominator);
+}
+
 /* Has the rows of what is cold read in; false: nothing is. */
-static bool read_in(const struct bound_feature *bound, const ordinal *ordinals, size_t count,
-                    struct cold_reader *cold)
+static bool read_in(const struct pass *pass, const ordinal *ordinals, size_t count)
 {
-    size_t of_count = bound->denominator ? bound->denominator->cold_count : 0;
-    if (bound->table->cold_count + of_count == 0) return false;
-    cold_begin(cold);
-    if (bound->table->cold_count > 0) cold_read_in(cold, bound->feature->signal, ordinals, count);
-    if (of_count > 0) cold_read_in(cold, bound->feature->denominator, ordinals, count);
-    return true;
+    struct cold_reader *cold = pass->columns[0].cold;
+    bool any = false;
+    for (size_t i = 0; i < pass->table_count; i++) {
+        if (pass->tables[i]->cold_count == 0) continue;
+        if (!any) cold_begin(cold);
+        any = true;
+        cold_read_in(cold, pass->signals[i], ordinals, count);
+    }
+    return any;
 }
 
-static void find_cold(const struct bound_feature *bound, const ordinal *ordinals, size_t count,
-                      const struct cold_reader *cold, struct held *held, struct held *of)
+static void read_some(const struct pass *pass, size_t at, const struct held *held,
+                      const struct held *of, size_t done, size_t some)
 {
-    cold_find_all(cold, bound->feature->signal, ordinals, count, held);
-    if (bound->denominator) cold_find_all(cold, bound->feature->denominator, ordinals, count, of);
+    const struct bound_feature *bound = &pass->features[at];
+    const struct feature_column *out = &pass->columns[at];
+    for (size_t i = 0; i < some; i++) {
+        double *value = &out->values[done + i];
+        *value = 0;
+        out->missing[done + i] = !read_held(bound, held[i], of[i], value);
+    }
 }
 
-static void read_column(const struct bound_feature *bound, const ordinal *ordinals, size_t count,
-                        struct feature_column out)
+static void pass_read(const struct pass *pass, const ordinal *ordinals, size_t count)
 {
-    struct held held[LOOKED_UP], of[LOOKED_UP] = {{NULL, NULL}};
-    bool has_cold = read_in(bound, ordinals, count, out.cold);
+    struct held held[TABLES_TOGETHER][LOOKED_UP];
+    bool has_cold = read_in(pass, ordinals, count);
     for (size_t done = 0; done < count; done += LOOKED_UP) {
         size_t some = count - done < LOOKED_UP ? count - done : LOOKED_UP;
-        table_find_all(bound->table, ordinals + done, some, held);
-        if (bound->denominator) table_find_all(bound->denominator, ordinals + done, some, of);
-        if (has_cold) find_cold(bound, ordinals + done, some, out.cold, held, of);
-        for (size_t i = 0; i < some; i++) {
-            double *value = &out.values[done + i];
-            *value = 0;
-            out.missing[done + i] = !read_held(bound, held[i], of[i], value);
+        for (size_t i = 0; i < pass->table_count; i++) {
+            table_find_all(pass->tables[i], ordinals + done, some, held[i]);
+            if (has_cold)
+                cold_find_all(pass->columns[0].cold, pass->signals[i], ordinals + done, some,
+                              held[i]);
         }
+        for (size_t i = 0; i < pass->count; i++)
+            read_some(pass, i, held[pass->of_table[i]], held[pass->of_denominator[i]], done, some);
+    }
+}
+
+void features_read_all(const struct ledger *ledger, const struct feature_question *questions,
+                       size_t question_count, int64_t now_ms, const ordinal *ordinals, size_t count)
+{
+    for (size_t i = 0; i < question_count;) {
+        struct pass pass;
+        pass.count = pass.table_count = 0;
+        for (; i < question_count && pass.count < READ_TOGETHER; i++)
+            pass_add(&pass, ledger, now_ms, &questions[i]);
+        pass_read(&pass, ordinals, count);
     }
 }
 
 void features_read(const struct ledger *ledger, const struct feature *feature, int64_t now_ms,
                    const ordinal *ordinals, size_t count, struct feature_column out)
 {
-    struct bound_feature bound;
-    struct decay_stand_in stand_in;
-    bind(&bound, ledger, feature, now_ms, &stand_in);
-    read_column(&bound, ordinals, count, out);
+    struct feature_question question = {feature, out};
+    features_read_all(ledger, &question, 1, now_ms, ordinals, count);
 }
 
 int64_t features_count(const struct ledger *ledger, signal_id signal, uint8_t slot, ordinal entity,
@@ -398,18 +456,18 @@ size_t features_top(const struct ledger *ledger, const struct feature *feature, 
                     struct ranked *out, size_t limit, struct cold_reader *cold)
 {
     enum { TOGETHER = 512 };
-    struct bound_feature bound;
+    struct pass pass;
+    pass.count = pass.table_count = 0;
     struct ranked_top top = {out, limit, 0};
-    struct decay_stand_in stand_in;
     ordinal ordinals[TOGETHER];
     double values[TOGETHER];
     bool missing[TOGETHER];
     size_t next = 0, count;
-    bind(&bound, ledger, feature, now_ms, &stand_in);
-    const struct signal_table *table = bound.table;
+    pass_add(&pass, ledger, now_ms, &(struct feature_question){feature, {values, missing, cold}});
+    const struct signal_table *table = pass.features[0].table;
     if (limit == 0) return 0;
     while ((count = list_some(table, &next, ordinals, TOGETHER)) > 0) {
-        read_column(&bound, ordinals, count, (struct feature_column){values, missing, cold});
+        pass_read(&pass, ordinals, count);
         for (size_t i = 0; i < count; i++) {
             struct ranked found = {.entity = ordinals[i], .value = values[i]};
             if (missing[i] || !(found.value > 0)) continue;

@@ -45,6 +45,16 @@ struct feature_column {
 void features_read(const struct ledger *ledger, const struct feature *feature, int64_t now_ms,
                    const ordinal *ordinals, size_t count, struct feature_column out);
 
+/* Features of the same entities, read together: an entity is looked up once for all of a signal.
+ * The columns are as above, and of one cold_reader. */
+struct feature_question {
+    const struct feature *feature;
+    struct feature_column out;
+};
+void features_read_all(const struct ledger *ledger, const struct feature_question *questions,
+                       size_t question_count, int64_t now_ms, const ordinal *ordinals,
+                       size_t count);
+
 /* Are these values estimates?  So they are while a half-life or window that was added lacks what
  * was before (signals/gaps.h); stand_in.c has the formulas. */
 bool features_estimated(const struct ledger *ledger, const struct feature *feature, int64_t now_ms);

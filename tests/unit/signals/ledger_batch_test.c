@@ -124,9 +124,11 @@ static void batches_are_as_one_by_one(struct test *t)
 
 static void features_of_many_are_those_of_each(struct test *t)
 {
+    enum { FEATURES = 10 };
     static ordinal ordinals[1000];
-    static double values[1000];
-    static bool missing[1000];
+    static double values[FEATURES][1000];
+    static bool missing[FEATURES][1000];
+    struct feature_question questions[FEATURES];
     struct world world;
     struct choices choices;
     CHECK(world_init(&world));
@@ -147,14 +149,22 @@ static void features_of_many_are_those_of_each(struct test *t)
         {.op = FEATURE_DECAY, .signal = VIEW, .slot = 1},
         {.op = FEATURE_VELOCITY, .signal = VIEW, .slot = 2},
         {.op = FEATURE_RATIO, .signal = LIKE, .denominator = VIEW, .prior = 2, .prior_mean = 0.5},
-        {.op = FEATURE_MEAN, .signal = VIEW, .slot = WINDOW_ALL}};
-    for (size_t i = 0; i < sizeof features / sizeof *features; i++) {
-        features_read(world.ledger, &features[i], now_ms, ordinals, 1000,
-                      (struct feature_column){values, missing, NULL});
-        for (size_t j = 0; j < 1000; j++) {
-            double alone = world_read(&world, features[i], ordinals[j], now_ms);
-            CHECK_EQ(isnan(alone), missing[j]);
-            CHECK(missing[j] || alone == values[j]);
+        {.op = FEATURE_MEAN, .signal = VIEW, .slot = WINDOW_ALL},
+        {.op = FEATURE_RATIO, .signal = VIEW, .denominator = LIKE, .prior = 1, .prior_mean = 0.1},
+        {.op = FEATURE_COUNT, .signal = VIEW, .slot = 0},
+        {.op = FEATURE_COUNT, .signal = LIKE, .slot = WINDOW_ALL},
+        {.op = FEATURE_COUNT, .signal = VIEW, .slot = 99}}; /* there is none */
+    for (size_t some = 1; some <= FEATURES; some++) {       /* of one look, and of more */
+        memset(values, 255, sizeof values);
+        for (size_t i = 0; i < some; i++)
+            questions[i] = (struct feature_question){&features[i], {values[i], missing[i], NULL}};
+        features_read_all(world.ledger, questions, some, now_ms, ordinals, 1000);
+        for (size_t i = 0; i < some; i++) {
+            for (size_t j = 0; j < 1000; j++) {
+                double alone = world_read(&world, features[i], ordinals[j], now_ms);
+                CHECK_EQ(isnan(alone), missing[i][j]);
+                CHECK(missing[i][j] || alone == values[i][j]);
+            }
         }
     }
     choices_release(&choices);
