@@ -442,8 +442,7 @@ enum code change_check(const struct change *change, const struct schema *schema,
     case CHANGE_SLATE:
         return check_slate(change->slate, error);
     case CHANGE_BACKFILL: /* the engine's own */
-        assert(change->backfill.signal < schema->signal_count);
-        return CODE_OK;
+        return check_known(change->backfill.signal, schema->signal_count, "signal", error);
     }
     return error_set(error, CODE_INVALID, AREA_SCHEMA, "a change has no kind %d", change->kind);
 }
