@@ -4,6 +4,7 @@
 
 #include "harness/test.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <tidal/tidal.h>
@@ -116,6 +117,17 @@ static inline bool feed_gives(struct feed *feed, const char *text, const char *i
     if (strcmp(got, ids) == 0) return true;
     fprintf(stderr, "    %s\n    -> got '%s', want '%s'\n", text, got, ids);
     return false;
+}
+
+/* The item's score by an expression; NaN: it has none. */
+static inline double feed_score(struct feed *feed, uint64_t item, const char *expression)
+{
+    char text[1024];
+    snprintf(text, sizeof text, "RETRIEVE items SCORE %s LIMIT 1000", expression);
+    if (!feed_ask(feed, text)) return (double)NAN;
+    for (size_t i = 0; i < feed->count; i++)
+        if (feed->ids[i] == item) return feed->scores[i];
+    return (double)NAN;
 }
 
 /* One cell of the first row, as text; "" on failure. */

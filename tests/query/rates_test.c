@@ -11,19 +11,9 @@ static bool near(double a, double b)
     return fabs(a - b) <= 1e-6 * (fabs(a) + fabs(b) + 1e-9);
 }
 
-static double score_of(struct feed *feed, uint64_t item, const char *expression)
-{
-    char text[512];
-    snprintf(text, sizeof text, "RETRIEVE items SCORE %s LIMIT 50", expression);
-    if (!feed_ask(feed, text)) return (double)NAN;
-    for (size_t i = 0; i < feed->count; i++)
-        if (feed->ids[i] == item) return feed->scores[i];
-    return (double)NAN;
-}
-
 static double score(struct feed *feed, const char *expression)
 {
-    return score_of(feed, 1, expression);
+    return feed_score(feed, 1, expression);
 }
 
 static bool world_open(struct feed *feed)
@@ -128,27 +118,29 @@ static void what_is_new_is_as_its_maker_is(struct test *t)
     CHECK(say(&feed, "view", 3, 60, HOUR_MS, 1) && say(&feed, "like", 3, 6, HOUR_MS, 1));
     const char *by_maker = "ratio(like, view, prior 10 FROM item.maker)";
     double all = 26.0 / 100, seven = (20 + 10 * all) / 50, eight = (6 + 10 * all) / 70;
-    CHECK(near(score_of(&feed, 1, by_maker), seven));
-    CHECK(near(score_of(&feed, 2, by_maker), (20 + 10 * seven) / 50));
-    CHECK(near(score_of(&feed, 4, by_maker), eight));
-    CHECK(near(score_of(&feed, 5, by_maker), all) && near(score_of(&feed, 6, by_maker), all));
-    CHECK(near(score_of(&feed, 4, "ratio(like, view, 7d, prior 10 FROM maker)"), eight));
+    CHECK(near(feed_score(&feed, 1, by_maker), seven));
+    CHECK(near(feed_score(&feed, 2, by_maker), (20 + 10 * seven) / 50));
+    CHECK(near(feed_score(&feed, 4, by_maker), eight));
+    CHECK(near(feed_score(&feed, 5, by_maker), all) && near(feed_score(&feed, 6, by_maker), all));
+    CHECK(near(feed_score(&feed, 4, "ratio(like, view, 7d, prior 10 FROM maker)"), eight));
     /* Decayed, both sides of a group shrink alike. */
     double fresh = exp2(-1.0 / 24);
-    CHECK(fabs(score_of(&feed, 4, "ratio(like, view, 24h, prior 10 FROM item.maker)") -
+    CHECK(fabs(feed_score(&feed, 4, "ratio(like, view, 24h, prior 10 FROM item.maker)") -
                (6 * fresh + 10 * all) / (60 * fresh + 10)) < 1e-5);
     /* A list's values together: a alone has events. */
-    CHECK(near(score_of(&feed, 1, "ratio(like, view, prior 10 FROM item.tags)"), eight));
-    CHECK(fabs(score_of(&feed, 1, "thompson(like, view, 5, prior 2000 FROM item.maker)") -
+    CHECK(near(feed_score(&feed, 1, "ratio(like, view, prior 10 FROM item.tags)"), eight));
+    CHECK(fabs(feed_score(&feed, 1, "thompson(like, view, 5, prior 2000 FROM item.maker)") -
                (20 + 2000 * all) / 2040) < 0.06);
     CHECK(feed_do(&feed, "SIGNAL stars ON item 2 VALUE 4"));
     CHECK(feed_do(&feed, "SIGNAL stars ON item 3 VALUE 1"));
     CHECK(feed_do(&feed, "PUT item 9 {\"genre\": \"jazz\"}"));
-    CHECK(near(score_of(&feed, 9, "mean(stars, 7d, prior 2 FROM item.genre)"), (4 + 2 * 2.5) / 3));
-    CHECK(near(score_of(&feed, 2, "mean(stars, 7d, prior 2 FROM item.genre)"), (4 + 2 * 3.0) / 3));
+    CHECK(
+        near(feed_score(&feed, 9, "mean(stars, 7d, prior 2 FROM item.genre)"), (4 + 2 * 2.5) / 3));
+    CHECK(
+        near(feed_score(&feed, 2, "mean(stars, 7d, prior 2 FROM item.genre)"), (4 + 2 * 3.0) / 3));
     /* An item that goes leaves what its group learnt of it. */
     CHECK(feed_do(&feed, "DELETE item 2"));
-    CHECK(score_of(&feed, 1, by_maker) > 0.4);
+    CHECK(feed_score(&feed, 1, by_maker) > 0.4);
     CHECK(feed_close(&feed));
 }
 
@@ -176,10 +168,10 @@ static void golden_values(struct test *t)
                       (long long)(feed.now_ms - 6 * DAY_MS - i)));
     CHECK(say(&feed, "view", 2, 400, DAY_MS, 1) && say(&feed, "view", 1, 5, DAY_MS, 1));
     CHECK(near(score(&feed, "surge(view, 2d, prior 0.20833333333333334)"), 1.5));
-    CHECK(near(score_of(&feed, 2, "surge(view, 2d, prior 0.20833333333333334)"), 205.0 / 30));
-    CHECK(score_of(&feed, 2, "min(6, surge(view, 2d, prior 0.20833333333333334))") == 6);
+    CHECK(near(feed_score(&feed, 2, "surge(view, 2d, prior 0.20833333333333334)"), 205.0 / 30));
+    CHECK(feed_score(&feed, 2, "min(6, surge(view, 2d, prior 0.20833333333333334))") == 6);
     /* z = (C - mu) / sqrt(mu + 1), mu = 350 in 14 days, 50 in two. */
-    CHECK(near(score_of(&feed, 2, "velocity(view, 2d)"), 350 / sqrt(51)));
+    CHECK(near(feed_score(&feed, 2, "velocity(view, 2d)"), 350 / sqrt(51)));
     CHECK(near(score(&feed, "velocity(view, 2d)"), 5));
     /* From two decayed counters, each corrected for what is young. */
     double fast = decayed(5, DAY_MS, 1, HOUR_MS) * LN_2 / 3600 / 0.5;

@@ -10,15 +10,9 @@ static bool near(double a, double b)
     return fabs(a - b) <= 1e-6 * (fabs(a) + fabs(b) + 1e-9);
 }
 
-/* The score of item 1; NaN: none. */
 static double score(struct feed *feed, const char *expression)
 {
-    char text[512];
-    snprintf(text, sizeof text, "RETRIEVE items SCORE %s LIMIT 10", expression);
-    if (!feed_ask(feed, text)) return (double)NAN;
-    for (size_t i = 0; i < feed->count; i++)
-        if (feed->ids[i] == 1) return feed->scores[i];
-    return (double)NAN;
+    return feed_score(feed, 1, expression);
 }
 
 static bool fill(struct feed *feed, const int64_t *ages_ms, size_t count)

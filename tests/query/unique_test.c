@@ -22,12 +22,7 @@ static bool views(struct feed *feed, int item, int first_user, int users, int64_
 
 static double score(struct feed *feed, const char *expression)
 {
-    char text[512];
-    snprintf(text, sizeof text, "RETRIEVE items SCORE %s LIMIT 10", expression);
-    if (!feed_ask(feed, text)) return (double)NAN;
-    for (size_t i = 0; i < feed->count; i++)
-        if (feed->ids[i] == 1) return feed->scores[i];
-    return (double)NAN;
+    return feed_score(feed, 1, expression);
 }
 
 static void users_are_counted_once(struct test *t)

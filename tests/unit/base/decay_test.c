@@ -183,18 +183,19 @@ static void any_order_within_the_bound_gives_the_same_bits(struct test *t)
 
 /* Events of odd mantissa that come `late` half-lives after the newest, against the same in order.
  */
-static int orders_that_differ(int late)
+static int orders_that_differ(int64_t half_life_ms, int late)
 {
-    struct decay decay = decay_of(HOUR, 12 * HOUR);
+    struct decay decay = decay_of(half_life_ms, 12 * HOUR);
     int different = 0;
     for (uint64_t seed = 1; seed <= 50; seed++) {
         struct choices choices;
         choices_from_seed(&choices, seed, NULL);
         struct event events[21];
         for (int i = 0; i < 20; i++)
-            events[i] = (struct event){1000 * HOUR + 1 + (int64_t)choose(&choices, HOUR - 2),
+            events[i] = (struct event){1000 * half_life_ms + 1 +
+                                           (int64_t)choose(&choices, (uint64_t)half_life_ms - 2),
                                        ONE + (int64_t)choose(&choices, ONE)};
-        events[20] = (struct event){(1000 + late) * HOUR + 5, ONE};
+        events[20] = (struct event){(1000 + late) * half_life_ms + 5, ONE};
         struct state in_order = take_all(&decay, events, 21);
         struct state late_ones = take_all(&decay, events + 20, 1);
         for (int i = 0; i < 20; i++)
@@ -205,11 +206,16 @@ static int orders_that_differ(int late)
     return different;
 }
 
+/* One half-life more than there are bits for, and nearly every order is another sum. */
 static void order_leaves_a_trace_only_beyond_the_spare_bits(struct test *t)
 {
-    CHECK_EQ(orders_that_differ(12), 0);
-    CHECK_EQ(orders_that_differ(13), 0);
-    CHECK(orders_that_differ(14) > 25);
+    static const int64_t half_lives_ms[] = {15 * 60000, HOUR, 5 * HOUR, DAY, 7 * DAY};
+    for (size_t i = 0; i < sizeof half_lives_ms / sizeof *half_lives_ms; i++) {
+        int spare_bits = decay_of(half_lives_ms[i], 12 * HOUR).spare_bits;
+        CHECK_EQ(orders_that_differ(half_lives_ms[i], spare_bits - 1), 0);
+        CHECK_EQ(orders_that_differ(half_lives_ms[i], spare_bits), 0);
+        CHECK(orders_that_differ(half_lives_ms[i], spare_bits + 1) > 25);
+    }
 }
 
 static void removal_cancels_to_the_bit_within_the_bound(struct test *t)
