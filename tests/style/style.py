@@ -41,6 +41,7 @@ class Source:
 
     def __init__(self, path, text):
         self.path = path
+        self.text = text
         self.lines = text.splitlines()
         self.code = blank(text).splitlines()
         self.includes = []
@@ -73,6 +74,7 @@ class Tree:
         self.root = root
         self.sources = []
         self.scripts = []
+        self.pages = []
         for folder, folders, files in os.walk(root):
             folders[:] = sorted(f for f in folders if f not in SKIPPED_FOLDERS)
             for name in sorted(files):
@@ -82,6 +84,8 @@ class Tree:
                     self.sources.append(Source(path, self.read(path)))
                 elif path.endswith(SCRIPT_NAMES):
                     self.scripts.append((path, self.read(path).splitlines()))
+                elif path.endswith(".md"):
+                    self.pages.append((path, self.read(path).splitlines()))
         self.by_path = {source.path: source for source in self.sources}
         self.layers, self.layer_order = self.read_layers()
 
@@ -293,12 +297,25 @@ def internal_structs_have_no_typedef(tree):
                 yield f"{source.path}:{number}: internal structs are not typedefed"
 
 
+def pages_name_tests_that_there_are(tree):
+    """`query/x_test.c`: `a_case`, `another`."""
+    named = re.compile(r"`([a-z0-9_/]+_test\.c)`: ((?:`[a-z0-9_]+`(?:, )?)+)")
+    for path, lines in tree.pages:
+        for number, line in enumerate(lines, 1):
+            for test, cases in named.findall(line):
+                source = tree.by_path.get("tests/" + test)
+                for case in re.findall(r"`([a-z0-9_]+)`", cases):
+                    if not source or f"CASE({case})" not in re.sub(r"\s", "", source.text):
+                        yield f"{path}:{number}: tests/{test} has no case {case}"
+
+
 RULES = (
     layers_are_in_order, includes_follow_the_layers, programs_include_only_the_public_header,
     libraries_have_one_owner, own_header_comes_first, only_memory_calls_the_heap,
     only_os_includes_the_system, state_uses_no_libm, modules_have_a_short_readme,
     files_are_of_reading_size, few_functions_are_long, functions_have_few_parameters,
     lines_are_narrow_and_without_tabs, no_promises_in_the_code, internal_structs_have_no_typedef,
+    pages_name_tests_that_there_are,
 )
 
 

@@ -80,6 +80,9 @@ PLANTED = [
      {"src/wal/b.c": "/* TO" "DO: later */\n", "scripts/a.sh": "# FIX" "ME\n"}, 2),
     ("a_typedef_of_a_struct", "internal_structs_have_no_typedef",
      {"src/wal/b.h": "typedef struct log log_t;\n"}, 1),
+    ("tests_that_a_page_made_up", "pages_name_tests_that_there_are",
+     {"tests/unit/wal/b_test.c": "int main(void)\n{\n    RUN(CASE(a), CASE(b));\n}\n",
+      "docs/a.md": "`unit/wal/b_test.c`: `a`, `c`; `unit/wal/c_test.c`: `a`\n"}, 2),
 ]
 
 # What must not be found, though it looks like it.
