@@ -1,43 +1,26 @@
 #!/bin/bash
 # tidal import: how cells become values of the declared types, and what a wrong option leaves alone.
-set -u
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-passed=0
-failed=0
+. "$TIDAL_SOURCE_DIR/tests/harness/cases.sh"
 
-# check NAME: one case, the function of that name; its output is shown when it fails.
-check() {
-    rm -rf "$work/db"
-    "$TIDAL" "$work/db" -c "DEFINE FIELD title ON item TEXT; DEFINE FIELD code ON item KEYWORD;
+# import LINE... [-- OPTION...]: the lines as items of a database with a field of each type.
+import() {
+    local lines=()
+    [ -e db ] || "$TIDAL" db -c "DEFINE FIELD title ON item TEXT; DEFINE FIELD code ON item KEYWORD;
         DEFINE FIELD tags ON item KEYWORD[]; DEFINE FIELD year ON item INTEGER;
         DEFINE FIELD cost ON item FLOAT; DEFINE FIELD live ON item BOOLEAN;
         DEFINE FIELD maker ON item REFERENCES creator;
-        DEFINE EMBEDDING place ON item DIMENSIONS 3 METRIC cosine" || exit 1
-    if "$1" >"$work/output" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED $1"
-        sed 's/^/    /' "$work/output"
-    fi
-}
-
-# import LINE... [-- OPTION...]: the lines as items.
-import() {
-    local lines=()
+        DEFINE EMBEDDING place ON item DIMENSIONS 3 METRIC cosine" || return
     while [ $# -gt 0 ] && [ "$1" != -- ]; do
         lines+=("$1")
         shift
     done
     [ $# -eq 0 ] || shift
-    printf '%s\n' "${lines[@]}" | "$TIDAL" import "$work/db" - --into item "$@"
+    printf '%s\n' "${lines[@]}" | "$TIDAL" import db - --into item "$@"
 }
 
 # fields NAMES: of the only item, as CSV.
 fields() {
-    "$TIDAL" "$work/db" --format csv -c "RETRIEVE items RETURNING $1" |
-        tail -n +2
+    "$TIDAL" db --format csv -c "RETRIEVE items RETURNING $1" | tail -n +2
 }
 
 # equal GOT WANTED
@@ -57,10 +40,10 @@ an_id_may_have_all_64_bits() {
 }
 
 what_is_no_number_is_refused_by_the_database() {
-    ! import 'id,cost' '1,nan' >"$work/said" 2>&1 || return
-    cat "$work/said"
-    grep -q "'cost' takes a number, not a text" "$work/said" &&
-        grep -q '^1 read, 0 taken, 1 refused, 0 duplicates' "$work/said"
+    ! import 'id,cost' '1,nan' >said 2>&1 || return
+    cat said
+    grep -q "'cost' takes a number, not a text" said &&
+        grep -q '^1 read, 0 taken, 1 refused, 0 duplicates' said
 }
 
 truth_is_written_in_words_or_digits() {
@@ -77,9 +60,9 @@ a_split_vector_is_a_list_of_numbers() {
 }
 
 a_list_for_a_field_that_is_none_is_refused() {
-    ! import 'id,title' '1,a|b' -- --split 'title=|' >"$work/said" 2>&1 || return
-    cat "$work/said"
-    grep -q "'title' takes a text, not a list" "$work/said"
+    ! import 'id,title' '1,a|b' -- --split 'title=|' >said 2>&1 || return
+    cat said
+    grep -q "'title' takes a text, not a list" said
 }
 
 an_empty_cell_is_missing() {
@@ -91,16 +74,16 @@ a_column_without_a_name_is_left_out() {
 }
 
 a_wrong_column_leaves_the_refused_lines_of_before() {
-    echo before >"$work/refused.csv"
-    ! import 'id,title' '1,a' -- --refused "$work/refused.csv" --id nope || return
-    ! import 'id,nope' '1,a' -- --refused "$work/refused.csv" || return
-    equal "$(cat "$work/refused.csv")" before
+    echo before >refused.csv
+    ! import 'id,title' '1,a' -- --refused refused.csv --id nope || return
+    ! import 'id,nope' '1,a' -- --refused refused.csv || return
+    equal "$(cat refused.csv)" before
 }
 
 refused_lines_are_kept_whole() {
-    ! import 'id,title,year' '1,"a' 'b",x' '2,"c"d,3' '3,e,4' -- --refused "$work/refused.csv" ||
+    ! import 'id,title,year' '1,"a' 'b",x' '2,"c"d,3' '3,e,4' -- --refused refused.csv ||
         return
-    python3 - "$work/refused.csv" <<'END'
+    python3 - refused.csv <<'END'
 import csv, sys
 rows = list(csv.reader(open(sys.argv[1], newline="")))
 print(rows)
@@ -109,13 +92,5 @@ sys.exit([(row[0], row[2]) for row in rows] != [
 END
 }
 
-for name in a_keyword_of_digits_stays_a_text numbers_may_be_written_as_json_cannot \
-    an_id_may_have_all_64_bits what_is_no_number_is_refused_by_the_database \
-    truth_is_written_in_words_or_digits a_split_column_is_a_list \
-    a_split_vector_is_a_list_of_numbers a_list_for_a_field_that_is_none_is_refused \
-    an_empty_cell_is_missing a_column_without_a_name_is_left_out \
-    a_wrong_column_leaves_the_refused_lines_of_before refused_lines_are_kept_whole; do
-    check "$name"
-done
-echo "$passed passed, $failed failed, 0 skipped"
-[ $failed -eq 0 ]
+check_all "$0"
+finish

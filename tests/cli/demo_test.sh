@@ -1,24 +1,9 @@
 #!/bin/bash
 # make demo, with the first 12,000 ratings: what it prints has the form and the substance that it
 # promises.  No score is written down here: lines are added up and compared with the sum printed.
-set -u
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-passed=0
-failed=0
+. "$TIDAL_SOURCE_DIR/tests/harness/cases.sh"
 now=2013-09-02T00:00:00Z
 export DEMO_DATABASE=$work/demo DEMO_RATINGS=12000 TIDAL
-
-# check NAME: one case, the function of that name; its output is shown when it fails.
-check() {
-    if "$1" >"$work/output" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED $1"
-        sed 's/^/    /' "$work/output"
-    fi
-}
 
 # tell WHAT: to be shown if the case fails.
 tell() { echo "$*"; }
@@ -167,20 +152,5 @@ a_step_that_fails_ends_the_demo() {
     ! TIDAL=$work/broken "$TIDAL_SOURCE_DIR/scripts/demo.sh"
 }
 
-check the_demo_runs_to_its_end
-check every_film_is_in_the_database_as_in_the_data
-check the_ratings_asked_for_are_imported
-check the_feed_is_ten_films_with_titles_best_first
-check the_feed_holds_no_film_that_the_user_rated
-check a_genre_has_at_most_four_films
-check the_lines_of_the_explanation_add_up_to_the_score
-check the_explanation_is_printed_with_its_sum
-check a_film_that_was_seen_says_when
-check a_film_that_is_not_in_the_feed_says_what_kept_it_out
-check the_trending_list_is_not_empty_and_in_order
-check a_rating_takes_the_film_out_of_the_next_feed
-check the_second_demo_replaces_the_first
-check a_folder_that_is_not_a_demo_is_left_alone
-check a_step_that_fails_ends_the_demo
-echo "$passed passed, $failed failed, 0 skipped"
-[ $failed -eq 0 ]
+check_all "$0"
+finish

@@ -1,24 +1,8 @@
 #!/bin/bash
 # The manual page and the help texts tell the same options, commands and defaults.
-set -u
+. "$TIDAL_SOURCE_DIR/tests/harness/cases.sh"
 commands="backfill size import check log salvage follow status backup restore"
 page=$TIDAL_SOURCE_DIR/docs/man/tidal.1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-passed=0
-failed=0
-skipped=0
-
-# check NAME: one case, the function of that name; its output is shown when it fails.
-check() {
-    if "$1" >"$work/output" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED $1"
-        sed 's/^/    /' "$work/output"
-    fi
-}
 
 # helps: the help texts of all commands.
 helps() {
@@ -81,8 +65,6 @@ check the_page_has_every_default_column
 if command -v groff >/dev/null && groff -mandoc -z /dev/null 2>/dev/null; then
     check the_page_is_well_formed
 else
-    skipped=1
-    echo "SKIPPED the_page_is_well_formed: groff with its mdoc macros is not installed"
+    skip the_page_is_well_formed "groff with its mdoc macros is not installed"
 fi
-echo "$passed passed, $failed failed, $skipped skipped"
-[ $failed -eq 0 ]
+finish

@@ -1,21 +1,6 @@
 #!/bin/bash
 # What the shell does when its input never ends a statement, and when its output cannot be written.
-set -u
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-passed=0
-failed=0
-
-# check NAME: one case, the function of that name; its output is shown when it fails.
-check() {
-    if "$1" >"$work/output" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED $1"
-        sed 's/^/    /' "$work/output"
-    fi
-}
+. "$TIDAL_SOURCE_DIR/tests/harness/cases.sh"
 
 # repeated COUNT TEXT: without line ends.
 repeated() { head -c "$1" < <(yes "$2" | tr -d '\n'); }
@@ -79,12 +64,5 @@ an_option_that_does_not_exist_is_named() {
     [[ $said == "tidal: option '-c' takes a value"* ]]
 }
 
-for name in output_that_cannot_be_written_is_an_error \
-    nothing_is_written_to_the_database_after_that \
-    a_statement_that_never_ends_is_refused_soon comments_may_be_longer_than_a_statement \
-    a_place_is_told_after_many_statements_in_one_piece a_table_shows_no_control_characters \
-    an_option_that_does_not_exist_is_named; do
-    check "$name"
-done
-echo "$passed passed, $failed failed, 0 skipped"
-[ $failed -eq 0 ]
+check_all "$0"
+finish

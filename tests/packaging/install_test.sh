@@ -1,30 +1,16 @@
 #!/bin/bash
 # What others get: installs into an empty prefix, moves it (nothing may know where it was), and
 # builds a program against it with pkg-config and with find_package, shared and static.
-set -u
+. "$TIDAL_SOURCE_DIR/tests/harness/cases.sh"
 consumer=$TIDAL_SOURCE_DIR/tests/packaging/consumer
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-passed=0
-failed=0
 
-# check NAME COMMAND...: one case; its output is shown when it fails.
-check() {
-    local name=$1
-    shift
-    if "$@" >"$work/output" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED $name"
-        sed 's/^/    /' "$work/output"
-    fi
-}
+# folder: of the installed libraries.
+folder() { dirname "$(find "$prefix" -name libtidal.a)"; }
 
 libraries_and_programs_are_installed() {
     cmake --install "$TIDAL_BUILD_DIR" --prefix "$work/first" || return
     mv "$work/first" "$prefix" || return
-    libdir=$prefix/$(cd "$prefix" && dirname "$(find . -name libtidal.a)")
+    libdir=$(folder)
     "$prefix/bin/tidal" --version || return
     [ -f "$prefix/share/man/man1/tidal.1" ] || return
     [ -f "$prefix/include/tidal/tidal.h" ] && [ -e "$libdir/libtidal.so" ]
@@ -94,16 +80,16 @@ ldd_names_ours() {
 }
 
 prefix=$work/moved
-check libraries_and_programs_are_installed libraries_and_programs_are_installed
+check libraries_and_programs_are_installed
+libdir=$(folder)
 export PKG_CONFIG_PATH=$libdir/pkgconfig
-check only_the_public_header_is_installed only_the_public_header_is_installed
+check only_the_public_header_is_installed
 check shared_library_exports_tidal_alone only_tidal -D "$libdir/libtidal.so"
 check static_library_exports_tidal_alone only_tidal -g "$libdir/libtidal.a"
 for name in every_declared_function_is_exported shared_library_has_a_soname \
     shared_library_needs_no_other_part_of_ours pkg_config_version_is_the_header_s \
     pkg_config_shared pkg_config_static pkg_config_from_cplusplus \
     find_package_shared_and_static; do
-    check "$name" "$name"
+    check "$name"
 done
-echo "$passed passed, $failed failed, 0 skipped"
-[ "$failed" -eq 0 ]
+finish

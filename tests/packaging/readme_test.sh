@@ -1,25 +1,11 @@
 #!/bin/bash
 # What the README shows is true: its statements run, its program compiles and prints.
-set -u
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-passed=0
-failed=0
+. "$TIDAL_SOURCE_DIR/tests/harness/cases.sh"
 
 # block LANGUAGE: the first block of the README in it.
 block() {
     awk -v begin="\`\`\`$1" '$0 == begin {inside = 1; next} inside && $0 == "```" {exit} inside' \
         "$TIDAL_SOURCE_DIR/README.md"
-}
-check() {
-    local name=$1
-    if "$name" >"$work/output" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED $name"
-        sed 's/^/    /' "$work/output"
-    fi
 }
 
 the_language_page_answers_what_it_says() {
@@ -36,7 +22,5 @@ the_program_compiles_and_ranks() {
     [ "$(cat "$work/answers")" = "1002 1.000" ]
 }
 
-check the_language_page_answers_what_it_says
-check the_program_compiles_and_ranks
-echo "$passed passed, $failed failed, 0 skipped"
-[ "$failed" -eq 0 ]
+check_all "$0"
+finish
