@@ -7,9 +7,7 @@
  * bench/log.sh starts the servers and runs this. */
 #include "log/system.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -50,7 +48,7 @@ struct log_case {
     double targets[PEERS]; /* of ours / theirs; 0: none */
     double target_best;
     bool only_first_peer;
-    bool left_out;
+    bool chosen;
     struct samples rates[PEERS + 1]; /* of each peer and, last, of ours: one a round */
 };
 
@@ -106,20 +104,6 @@ static void *produce(void *context)
     return NULL;
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
-{
-    (void)status;
-    (void)kind;
-    (void)walk;
-    return remove(path);
-}
-
-static void remove_tree(const char *path)
-{
-    must_hold(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 || errno == ENOENT,
-              "what a system wrote is removed");
-}
-
 /* Nothing of one turn is left for the next to wait for. */
 static void settle(const char *directory)
 {
@@ -166,7 +150,6 @@ static void run_turn(const struct benchmark *benchmark, const struct log_system 
 {
     char directory[PATH_BYTES];
     snprintf(directory, sizeof directory, "%s/%s", benchmark->directory, system->name);
-    remove_tree(directory);
     must_hold(mkdir(directory, 0700) == 0, "a directory for a system");
     settle(benchmark->directory);
     void *log = system->open(directory, &one->load);
@@ -186,7 +169,7 @@ static bool is_measured(const struct log_case *one, size_t peer)
 static void run_round(const struct benchmark *benchmark)
 {
     for (size_t i = 0; i < CASES; i++) {
-        if (cases[i].left_out) continue;
+        if (!cases[i].chosen) continue;
         run_turn(benchmark, &log_ours, &cases[i], &cases[i].rates[PEERS]);
         for (size_t j = 0; j < PEERS; j++)
             if (is_measured(&cases[i], j))
@@ -220,14 +203,15 @@ static void report(const struct benchmark *benchmark, struct log_case *one)
         samples_release(&one->rates[i]);
 }
 
-/* Only the cases that are named after the other arguments, if any is. */
-static void choose_cases(int argc, char **argv)
+static void init(struct benchmark *benchmark, int argc, char **argv)
 {
-    for (size_t i = 0; i < CASES; i++) {
-        cases[i].left_out = argc > 4;
-        for (int j = 4; j < argc; j++)
-            if (strcmp(argv[j], cases[i].name) == 0) cases[i].left_out = false;
-    }
+    const char *names[CASES];
+    bool chosen[CASES];
+    for (size_t i = 0; i < CASES; i++)
+        names[i] = cases[i].name;
+    benchmark_init_cases(benchmark, argc, argv, names, CASES, chosen);
+    for (size_t i = 0; i < CASES; i++)
+        cases[i].chosen = chosen[i];
 }
 
 /* Loud in a smoke run, an error in a full one. */
@@ -247,15 +231,13 @@ static void look_for_peers(const struct benchmark *benchmark)
 int main(int argc, char **argv)
 {
     struct benchmark benchmark;
-    benchmark_init(&benchmark, argc, argv);
-    choose_cases(argc, argv);
+    init(&benchmark, argc, argv);
     look_for_peers(&benchmark);
-    remove_tree(benchmark.directory);
-    must_hold(mkdir(benchmark.directory, 0700) == 0, "a directory for the systems");
+    benchmark_make_directory(&benchmark);
     for (size_t round = 0; round < benchmark.rounds; round++)
         run_round(&benchmark);
     for (size_t i = 0; i < CASES; i++)
-        if (!cases[i].left_out) report(&benchmark, &cases[i]);
+        if (cases[i].chosen) report(&benchmark, &cases[i]);
     remove_tree(benchmark.directory);
     return 0;
 }

@@ -1,8 +1,11 @@
 #include "measure.h"
 
+#include <errno.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 static double read_clock(clockid_t clock)
@@ -73,17 +76,76 @@ double samples_quantile(struct samples *samples, double q)
     return samples->values[below] * (1 - share) + samples->values[above] * share;
 }
 
-void benchmark_init(struct benchmark *benchmark, int argc, char **argv)
+enum { ARGUMENTS_BEFORE_CASES = 4 };
+
+_Noreturn static void unknown_case(const char *wanted, const char *const *names, size_t count)
 {
-    if (argc < 3) {
-        fprintf(stderr, "usage: %s DIR OUT.jsonl [tiny]\n", argv[0]);
+    fprintf(stderr, "there is no case '%s'; the cases are:", wanted);
+    for (size_t i = 0; i < count; i++)
+        fprintf(stderr, " %s", names[i]);
+    fprintf(stderr, "\n");
+    exit(2);
+}
+
+static void choose_cases(int argc, char **argv, const char *const *names, size_t count,
+                         bool *chosen)
+{
+    for (size_t i = 0; i < count; i++)
+        chosen[i] = argc <= ARGUMENTS_BEFORE_CASES;
+    for (int i = ARGUMENTS_BEFORE_CASES; i < argc; i++) {
+        size_t at = 0;
+        while (at < count && strcmp(argv[i], names[at]) != 0)
+            at++;
+        if (at == count) unknown_case(argv[i], names, count);
+        chosen[at] = true;
+    }
+}
+
+void benchmark_init_cases(struct benchmark *benchmark, int argc, char **argv,
+                          const char *const *names, size_t count, bool *chosen)
+{
+    bool tiny = argc > 3 && strcmp(argv[3], "tiny") == 0;
+    bool right = argc == 3 || (argc > 3 && (tiny || strcmp(argv[3], "full") == 0));
+    if (!right || (count == 0 && argc > ARGUMENTS_BEFORE_CASES)) {
+        fprintf(stderr, "usage: %s DIR OUT.jsonl [tiny|full%s]\n", argv[0],
+                count > 0 ? " [CASE...]" : "");
         exit(2);
     }
-    bool tiny = argc > 3 && strcmp(argv[3], "tiny") == 0;
+    choose_cases(argc, argv, names, count, chosen);
     *benchmark = (struct benchmark){
         .directory = argv[1], .out = argv[2], .tiny = tiny, .rounds = tiny ? 2 : 9};
-    printf("\n%s: %zu rounds; to repeat: %s %s %s%s\n", strrchr(argv[0], '/') + 1,
-           benchmark->rounds, argv[0], argv[1], argv[2], tiny ? " tiny" : "");
+    printf("\n%s: %zu rounds; to repeat:", program_invocation_short_name, benchmark->rounds);
+    for (int i = 0; i < argc; i++)
+        printf(" %s", argv[i]);
+    printf("\n");
+}
+
+void benchmark_init(struct benchmark *benchmark, int argc, char **argv)
+{
+    benchmark_init_cases(benchmark, argc, argv, NULL, 0, NULL);
+}
+
+void benchmark_make_directory(const struct benchmark *benchmark)
+{
+    if (mkdir(benchmark->directory, 0700) == 0) return;
+    bool exists = errno == EEXIST;
+    fprintf(stderr, "the directory '%s' cannot be made: %s\n", benchmark->directory,
+            strerror(errno));
+    if (exists) fprintf(stderr, "remove what an earlier run left, or name one that is not there\n");
+    exit(2);
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
+{
+    (void)status;
+    (void)kind;
+    (void)walk;
+    return remove(path);
+}
+
+void remove_tree(const char *path)
+{
+    must_hold(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0, "a directory is removed");
 }
 
 void benchmark_report(const struct benchmark *benchmark, const char *name, const char *unit,

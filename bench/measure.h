@@ -30,14 +30,22 @@ void samples_release(struct samples *samples);
 /* The value below which the share `q` lies, between neighbours linearly.  Sorts.  count > 0. */
 double samples_quantile(struct samples *samples, double q);
 
-/* What was asked for on the command line: PROGRAM DIR OUT [tiny]. */
+/* What was asked for on the command line: PROGRAM DIR OUT [tiny|full [CASE...]]. */
 struct benchmark {
-    const char *directory; /* of the database */
+    const char *directory; /* of the database, or of what several systems write */
     const char *out;       /* JSON lines are appended to this file */
     bool tiny;
     size_t rounds;
 };
+/* Both end the program if the command line is wrong. */
 void benchmark_init(struct benchmark *benchmark, int argc, char **argv);
+/* The same for one of several cases; chosen[i]: names[i] was named there, or none was. */
+void benchmark_init_cases(struct benchmark *benchmark, int argc, char **argv,
+                          const char *const *names, size_t count, bool *chosen);
+/* Makes benchmark->directory; ends the program if there is something of that name. */
+void benchmark_make_directory(const struct benchmark *benchmark);
+/* With all that is in it. */
+void remove_tree(const char *path);
 /* A line of the table, and one object of the file: {"case", "peer", "ours", "theirs", "unit",
  * "ratio", "n", "q1", "q3"}.  `rounds` holds one value a round. */
 void benchmark_report(const struct benchmark *benchmark, const char *name, const char *unit,

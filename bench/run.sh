@@ -1,28 +1,15 @@
 #!/bin/bash
 # run.sh [NAME...]: runs bench/NAME_bench.c (default: all) and writes build/bench/NAME.jsonl, one
-# object a line.  docs/benchmarks.md says what each measures.
-#
-#   SCALE=tiny   a smoke run of seconds
-#   TIDAL_BIN    the folder of the programs (default build/release/bin)
-#   BENCH_OUT    where databases and results go (default build/bench): on the disk to be measured
+# object a line.  docs/benchmarks.md says what each measures, settings.sh what can be set.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-bin=${TIDAL_BIN:-build/release/bin}
-out=${BENCH_OUT:-build/bench}
-scale=${SCALE:-full}
+. bench/settings.sh
 [ $# -gt 0 ] || set -- write query open personal coengagement
-case $scale in
-full) ratings=all ;;
-tiny) ratings=12000 ;;
-*)
-    echo "bench: SCALE is '$scale'; it can be tiny, or not set" >&2
-    exit 1
-    ;;
-esac
-mkdir -p "$out"
+ratings=all
+[ "$scale" = full ] || ratings=12000
 
-echo "$(uname -sm), $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"
-echo "load average $(cut -d' ' -f1-3 /proc/loadavg); with more than a little of it, times and rates"
+machine
+echo "$(load); with more than a little of it, times and rates"
 echo "say as much about the other processes, and processor times alone can be compared"
 for name in "$@"; do
     database=$out/$name.tidal

@@ -22,8 +22,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #ifdef BENCH_SQLITE
 #define SQLITE &signals_sqlite
@@ -379,27 +377,11 @@ static void look_for_peers(const struct benchmark *benchmark)
     must_hold(all || benchmark->tiny, "all peers are here (make bench-signals installs them)");
 }
 
-static void choose_cases(struct run *run, int argc, char **argv)
-{
-    for (int i = 0; i < CASES; i++)
-        run->cases[i] = argc <= 4;
-    for (int i = 4; i < argc; i++) {
-        bool known = false;
-        for (int j = 0; j < CASES; j++) {
-            if (strcmp(argv[i], case_names[j]) != 0) continue;
-            run->cases[j] = known = true;
-        }
-        must_hold(known,
-                  "a case is one of: apply, read5x1000, memory, ingest_durable, trending100, "
-                  "cold5x1000");
-    }
-}
-
 int main(int argc, char **argv)
 {
     static struct run run;
     struct benchmark benchmark;
-    benchmark_init(&benchmark, argc, argv);
+    benchmark_init_cases(&benchmark, argc, argv, case_names, CASES, run.cases);
     look_for_peers(&benchmark);
     run.benchmark = &benchmark;
     run.scale = benchmark.tiny ? (struct scale){2000,
@@ -420,8 +402,7 @@ int main(int argc, char **argv)
                                                 1,
                                                 {1000000, 4000000, 500000, 500},
                                                 {500000, 2000000, 100}};
-    choose_cases(&run, argc, argv);
-    (void)mkdir(benchmark.directory, 0700);
+    benchmark_make_directory(&benchmark);
     run.events = malloc(run.scale.burst * sizeof *run.events);
     must_hold(run.events != NULL, "memory");
     bool ledger_cases = measures_ledger(&run);
@@ -441,6 +422,7 @@ int main(int argc, char **argv)
         if (run.cases[CASE_INGEST]) ingest_round(directory, run.scale.ingest_seconds, &run.ingest);
     }
     report(&run);
+    remove_tree(benchmark.directory);
     free(run.events);
     return 0;
 }

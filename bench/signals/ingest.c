@@ -1,7 +1,6 @@
 #include "signals/system.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,20 +15,11 @@ enum {
     SAMPLE = 10
 };
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
-{
-    (void)status;
-    (void)kind;
-    (void)walk;
-    return remove(path);
-}
-
 static tidal_db *open_database(const char *directory, const char *definition)
 {
     static char text[64 * 1000 + 64];
     tidal_db *db;
     tidal_error error;
-    (void)nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     must(tidal_open(directory, NULL, &db, &error), "open", &error);
     must(tidal_execute(db, definition, NULL, &error), "define", &error);
     for (unsigned item = 1; item <= ENTITIES;) {
@@ -87,7 +77,7 @@ static double ingest(const char *directory, const char *definition, bool has_use
             *group_bytes = (size_t)(after.log_bytes - before.log_bytes) / SAMPLE;
     }
     must(tidal_close(db, &error), "close", &error);
-    (void)nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    remove_tree(directory);
     return (double)events / spent;
 }
 
