@@ -453,7 +453,7 @@ enum code compile_missing(struct compiler *compiler, const struct expression *op
         return compiler_emit(compiler, &asks, at);
     }
     if (chooses(operand)) return missing_choice(compiler, operand, at);
-    code = compile_one(compiler, OP_IS_MISSING, operand, 0, at);
+    code = compile_one(compiler, OP_IS_MISSING, operand, at);
 out:
     return code;
 }

@@ -3,14 +3,7 @@
 #include "ranking/program_private.h"
 
 #include "base/text.h"
-#include "base/time_window.h"
-#include "behaviour/behaviour.h"
 #include "entities/entities.h"
-#include "ranking/coengaged.h"
-
-#include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 enum code compiler_no_memory(struct compiler *compiler)
 {
@@ -196,9 +189,9 @@ out:
 }
 
 enum code compile_one(struct compiler *compiler, enum opcode op, const struct expression *operand,
-                      double number, uint32_t *at)
+                      uint32_t *at)
 {
-    struct instruction instruction = {.op = op, .number = number};
+    struct instruction instruction = {.op = op};
     enum code code;
     TRY(compile(compiler, operand, &instruction.a));
     code = compiler_emit(compiler, &instruction, at);
@@ -206,292 +199,59 @@ out:
     return code;
 }
 
-/* --- Functions --- */
-
-static enum code compile_related(struct compiler *compiler, const struct expression *call,
-                                 uint32_t *at)
-{
-    const struct schema *schema = compiler->program->scope.view->schema;
-    const struct relation *relation = &schema->relations[call->relation];
-    struct instruction instruction = {.op = OP_EDGE, .relation = relation->id};
-    if (relation->to != ENTITY_ITEM) {
-        instruction.field = schema_find_reference(schema, relation->to);
-        if (!instruction.field) {
-            error_set(compiler->error, CODE_INVALID, AREA_RANKING,
-                      "no field of item refers to a %s, so '%.*s' says nothing about items",
-                      entity_kind_name(relation->to), (int)call->text.bytes,
-                      (const char *)call->text.data);
-            error_at(compiler->error, call->position);
-            error_hint(compiler->error, "DEFINE FIELD %s ON item REFERENCES %s",
-                       entity_kind_name(relation->to), entity_kind_name(relation->to));
-            return CODE_INVALID;
-        }
-    }
-    return compiler_emit(compiler, &instruction, at);
-}
-
-/* The scores of all that go with the seeds; missing without seeds. */
-static enum code compile_coengagement(struct compiler *compiler, const struct expression *call,
-                                      uint32_t *at)
-{
-    const struct scope *scope = &compiler->program->scope;
-    struct instruction instruction = {.op = OP_SCORES};
-    struct ranked *list;
-    ordinal seeds[SEEDS_MAXIMUM];
-    size_t count;
-    instruction.is_missing = seeds_find(call->seeds, scope, seeds) == 0;
-    instruction.weights = arena_allocate(scope->arena, sizeof *instruction.weights);
-    if (!instruction.weights) return compiler_no_memory(compiler);
-    id_map_init(instruction.weights, scope->arena->memory);
-    bool ok = coengaged_gather(call->seeds, scope, &list, &count);
-    for (size_t i = 0; ok && i < count; i++) {
-        uint64_t bits;
-        memcpy(&bits, &list[i].value, sizeof bits);
-        ok = id_map_put(instruction.weights, list[i].entity, bits);
-    }
-    enum code code = ok ? compiler_emit(compiler, &instruction, at) : compiler_no_memory(compiler);
-    if (code != CODE_OK) id_map_release(instruction.weights);
-    return code;
-}
-
-static enum code compile_feature(struct compiler *compiler, const struct expression *call,
-                                 enum feature_op op, uint32_t *at)
-{
-    bool over_all_time =
-        op == FEATURE_COUNT || op == FEATURE_SUM || op == FEATURE_MINIMUM || op == FEATURE_MAXIMUM;
-    struct instruction instruction = {.op = OP_FEATURE};
-    instruction.feature = (struct feature){.op = op,
-                                           .signal = call->signal,
-                                           .denominator = call->denominator,
-                                           .slot = call->slot,
-                                           .prior = call->prior > 0 ? call->prior : 0,
-                                           .prior_mean = call->prior_mean};
-    if (over_all_time && call->operand_count < 2) instruction.feature.slot = WINDOW_ALL;
-    return compiler_emit(compiler, &instruction, at);
-}
-
-static enum code compile_rate(struct compiler *compiler, const struct expression *call,
-                              uint32_t *at)
-{
-    struct instruction instruction = {.op = OP_YOUNG};
-    enum code code;
-    if (call->operand_count < 3) return compile_feature(compiler, call, FEATURE_RATE, at);
-    instruction.number = (double)call->operands[1]->value.integer;
-    TRY(compile_feature(compiler, call, FEATURE_RATE, &instruction.a));
-    TRY(compile(compiler, call->operands[2], &instruction.b));
-    code = compiler_emit(compiler, &instruction, at);
-out:
-    return code;
-}
-
-/* An exponential kernel of rate lambda reads r - g / lambda of a rate r that grows by g a second,
- * so g = (r_short - r_long) / (1 / lambda_long - 1 / lambda_short). */
-static enum code compile_slope(struct compiler *compiler, const struct expression *call,
-                               uint32_t *at)
-{
-    const struct signal *signal = &compiler->program->scope.view->schema->signals[call->signal];
-    struct instruction factor = {.op = OP_CONSTANT}, rate = {.op = OP_FEATURE},
-                       difference = {.op = OP_SUBTRACT}, product = {.op = OP_MULTIPLY};
-    enum code code;
-    factor.number = 1 / (1 / signal->lambda[call->long_slot] - 1 / signal->lambda[call->slot]);
-    rate.feature = (struct feature){.op = FEATURE_RATE, .signal = call->signal, .slot = call->slot};
-    TRY(compiler_emit(compiler, &rate, &difference.a));
-    rate.feature.slot = call->long_slot;
-    TRY(compiler_emit(compiler, &rate, &difference.b));
-    TRY(compiler_emit(compiler, &difference, &product.a));
-    TRY(compiler_emit(compiler, &factor, &product.b));
-    code = compiler_emit(compiler, &product, at);
-out:
-    return code;
-}
-
-static enum code compile_unique(struct compiler *compiler, const struct expression *call,
-                                uint32_t *at)
-{
-    struct instruction instruction = {.op = OP_UNIQUE, .number = (double)call->window_ms};
-    instruction.feature.signal = call->signal;
-    return compiler_emit(compiler, &instruction, at);
-}
-
-static enum code compile_seen(struct compiler *compiler, const struct expression *call,
-                              uint32_t *at)
-{
-    struct instruction instruction = {.op = OP_SEEN, .after_ms = INT64_MIN};
-    if (call->operand_count > 0)
-        instruction.after_ms =
-            window_after_ms(compiler->program->scope.now_ms, call->operands[0]->value.integer);
-    return compiler_emit(compiler, &instruction, at);
-}
-
-/* min, max, coalesce, AND, OR: two at a time, from the left. */
-static enum code compile_many(struct compiler *compiler, enum opcode op,
-                              const struct expression *call, uint32_t *at)
+enum code compile_operation(struct compiler *compiler, enum opcode op,
+                            const struct expression *expression, uint32_t *at)
 {
     enum code code;
-    TRY(compile(compiler, call->operands[0], at));
-    for (size_t i = 1; i < call->operand_count; i++) {
+    if (op < OP_FIRST_OF_TWO) return compile_one(compiler, op, expression->operands[0], at);
+    TRY(compile(compiler, expression->operands[0], at));
+    for (size_t i = 1; i < expression->operand_count; i++) {
         struct instruction instruction = {.op = op, .a = *at};
-        TRY(compile(compiler, call->operands[i], &instruction.b));
+        TRY(compile(compiler, expression->operands[i], &instruction.b));
         TRY(compiler_emit(compiler, &instruction, at));
     }
 out:
     return code;
 }
 
-/* clamp(x, low, high) = min(max(x, low), high) */
-static enum code compile_clamp(struct compiler *compiler, const struct expression *call,
+static enum code compile_field(struct compiler *compiler, const struct expression *expression,
                                uint32_t *at)
 {
-    struct instruction instruction = {.op = OP_MIN};
-    enum code code;
-    TRY(compile_two(compiler, OP_MAX, call->operands[0], call->operands[1], &instruction.a));
-    TRY(compile(compiler, call->operands[2], &instruction.b));
-    code = compiler_emit(compiler, &instruction, at);
-out:
-    return code;
+    const struct schema *schema = compiler->program->scope.view->schema;
+    struct instruction instruction = {.op = OP_NUMBER, .field = &schema->fields[expression->field]};
+    return compiler_emit(compiler, &instruction, at);
 }
 
-static enum code compile_if(struct compiler *compiler, const struct expression *call, uint32_t *at)
-{
-    struct instruction instruction = {.op = OP_IF};
-    enum code code;
-    TRY(compile(compiler, call->operands[0], &instruction.a));
-    TRY(compile(compiler, call->operands[1], &instruction.b));
-    TRY(compile(compiler, call->operands[2], &instruction.c));
-    code = compiler_emit(compiler, &instruction, at);
-out:
-    return code;
-}
-
-static enum code compile_pow(struct compiler *compiler, const struct expression *call, uint32_t *at)
-{
-    const struct expression *exponent = call->operands[1];
-    bool whole = exponent->op == EXPRESSION_LITERAL && exponent->low >= 0 &&
-                 exponent->low <= UINT32_MAX && exponent->low == floor(exponent->low);
-    return compile_two(compiler, whole ? OP_POWER : OP_POW, call->operands[0], exponent, at);
-}
-
-static enum code compile_call(struct compiler *compiler, const struct expression *call,
-                              uint32_t *at)
-{
-    struct expression *const *operands = call->operands;
-    switch (call->function) {
-    case FUNCTION_DECAY:
-        return compile_feature(compiler, call, FEATURE_DECAY, at);
-    case FUNCTION_RATE:
-        return compile_rate(compiler, call, at);
-    case FUNCTION_COUNT:
-        return compile_feature(compiler, call, FEATURE_COUNT, at);
-    case FUNCTION_SUM:
-        return compile_feature(compiler, call, FEATURE_SUM, at);
-    case FUNCTION_MEAN:
-        return compile_mean(compiler, call, at);
-    case FUNCTION_UNIQUE:
-        return compile_unique(compiler, call, at);
-    case FUNCTION_VELOCITY:
-        return compile_feature(compiler, call, FEATURE_VELOCITY, at);
-    case FUNCTION_RATIO:
-        return compile_ratio(compiler, call, at);
-    case FUNCTION_EFFECTIVE:
-        return compile_effective(compiler, call, at);
-    case FUNCTION_SLOPE:
-        return compile_slope(compiler, call, at);
-    case FUNCTION_SURGE:
-        return compile_feature(compiler, call, FEATURE_RELATIVE_VELOCITY, at);
-    case FUNCTION_LOWEST:
-        return compile_feature(compiler, call, FEATURE_MINIMUM, at);
-    case FUNCTION_HIGHEST:
-        return compile_feature(compiler, call, FEATURE_MAXIMUM, at);
-    case FUNCTION_WILSON:
-        return compile_wilson(compiler, call, at);
-    case FUNCTION_THOMPSON:
-        return compile_thompson(compiler, call, at);
-    case FUNCTION_AFFINITY:
-        return compile_affinity(compiler, call, at);
-    case FUNCTION_EXPOSURE:
-        return compile_exposure(compiler, call, at);
-    case FUNCTION_LAST:
-    case FUNCTION_SINCE:
-    case FUNCTION_TIMES_SEEN:
-    case FUNCTION_LAST_SEEN:
-        return compile_said(compiler, call, at);
-    case FUNCTION_COENGAGEMENT:
-        return compile_coengagement(compiler, call, at);
-    case FUNCTION_RELATED:
-        return compile_related(compiler, call, at);
-    case FUNCTION_SEEN:
-        return compile_seen(compiler, call, at);
-    case FUNCTION_FRESHNESS:
-        return compile_one(compiler, OP_FRESHNESS, operands[0], (double)operands[1]->value.integer,
-                           at);
-    case FUNCTION_AGE:
-        return compile_one(compiler, OP_AGE, operands[0], 0, at);
-    case FUNCTION_SATURATE:
-        return compile_two(compiler, OP_SATURATE, operands[0], operands[1], at);
-    case FUNCTION_LOG:
-        return compile_one(compiler, OP_LOG, operands[0], 0, at);
-    case FUNCTION_LOG2:
-        return compile_one(compiler, OP_LOG2, operands[0], 0, at);
-    case FUNCTION_LOG10:
-        return compile_one(compiler, OP_LOG10, operands[0], 0, at);
-    case FUNCTION_SQRT:
-        return compile_one(compiler, OP_SQRT, operands[0], 0, at);
-    case FUNCTION_POW:
-        return compile_pow(compiler, call, at);
-    case FUNCTION_ABS:
-        return compile_one(compiler, OP_ABS, operands[0], 0, at);
-    case FUNCTION_MIN:
-        return compile_many(compiler, OP_MIN, call, at);
-    case FUNCTION_MAX:
-        return compile_many(compiler, OP_MAX, call, at);
-    case FUNCTION_CLAMP:
-        return compile_clamp(compiler, call, at);
-    case FUNCTION_COALESCE:
-        return compile_many(compiler, OP_COALESCE, call, at);
-    case FUNCTION_IF:
-        return compile_if(compiler, call, at);
-    case FUNCTION_COUNT_ALL:
-        break;
-    }
-    return error_set(compiler->error, CODE_INVALID, AREA_RANKING, "unknown function");
-}
+static const enum opcode operators[] = {
+    [EXPRESSION_NEGATE] = OP_NEGATE,     [EXPRESSION_NOT] = OP_NOT,
+    [EXPRESSION_ADD] = OP_ADD,           [EXPRESSION_SUBTRACT] = OP_SUBTRACT,
+    [EXPRESSION_MULTIPLY] = OP_MULTIPLY, [EXPRESSION_DIVIDE] = OP_DIVIDE,
+    [EXPRESSION_AND] = OP_AND,           [EXPRESSION_OR] = OP_OR,
+};
 
 enum code compile(struct compiler *compiler, const struct expression *expression, uint32_t *at)
 {
-    struct expression *const *operands = expression->operands;
     struct value value;
     if (compiler_constant(compiler, expression, &value))
         return compile_constant(compiler, expression, &value, at);
     switch (expression->op) {
     case EXPRESSION_FIELD:
-        return compiler_emit(
-            compiler,
-            &(struct instruction){
-                .op = OP_NUMBER,
-                .field = &compiler->program->scope.view->schema->fields[expression->field]},
-            at);
+        return compile_field(compiler, expression, at);
     case EXPRESSION_CALL:
         return compile_call(compiler, expression, at);
     case EXPRESSION_NEGATE:
-        return compile_one(compiler, OP_NEGATE, operands[0], 0, at);
     case EXPRESSION_NOT:
-        return compile_one(compiler, OP_NOT, operands[0], 0, at);
     case EXPRESSION_ADD:
-        return compile_two(compiler, OP_ADD, operands[0], operands[1], at);
     case EXPRESSION_SUBTRACT:
-        return compile_two(compiler, OP_SUBTRACT, operands[0], operands[1], at);
     case EXPRESSION_MULTIPLY:
-        return compile_two(compiler, OP_MULTIPLY, operands[0], operands[1], at);
     case EXPRESSION_DIVIDE:
-        return compile_two(compiler, OP_DIVIDE, operands[0], operands[1], at);
     case EXPRESSION_AND:
-        return compile_many(compiler, OP_AND, expression, at);
     case EXPRESSION_OR:
-        return compile_many(compiler, OP_OR, expression, at);
+        return compile_operation(compiler, operators[expression->op], expression, at);
     case EXPRESSION_IN:
         return compile_in(compiler, expression, at);
     case EXPRESSION_IS_MISSING:
-        return compile_missing(compiler, operands[0], at);
+        return compile_missing(compiler, expression->operands[0], at);
     default:
         return compile_comparison(compiler, expression, at);
     }

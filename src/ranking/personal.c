@@ -1,17 +1,20 @@
 /* Columns of the user's own: how near an item is to what was liked lately, how much of its kind was
- * shown, and what was said of it.
+ * shown, what goes with it, what was said of it, and who is tied to it.
  *
- *   affinity   sum of w_i over recent positives i that have the topic / over all that have any;
- *              w_i = 2^(-(T - t_i)/H), or 1 without a half-life
- *   exposure   what is kept of the topic (behaviour/exposure.c)
+ *   affinity      sum of w_i over recent positives i that have the topic / over all that have any;
+ *                 w_i = 2^(-(T - t_i)/H), or 1 without a half-life
+ *   exposure      what is kept of the topic (behaviour/exposure.c)
+ *   coengagement  what coengaged.c gathers
  *
- * Both are means over the item's topics, the values of its field.  The weights of the user's topics
- * are looked up once, when the program is compiled. */
+ * The first two are means over the item's topics, the values of its field.  The weights of topics,
+ * or of items, are looked up once, when the program is compiled. */
 #include "ranking/program_private.h"
 
+#include "base/time_window.h"
 #include "behaviour/behaviour.h"
 #include "behaviour/exposure.h"
 #include "entities/entities.h"
+#include "ranking/coengaged.h"
 #include "ranking/math.h"
 
 static uint64_t bits_of(double number)
@@ -119,6 +122,23 @@ enum code compile_exposure(struct compiler *compiler, const struct expression *c
     return emit(compiler, &instruction, ok, at);
 }
 
+/* The scores of all that go with the seeds; missing without seeds. */
+enum code compile_coengagement(struct compiler *compiler, const struct expression *call,
+                               uint32_t *at)
+{
+    const struct scope *scope = &compiler->program->scope;
+    struct instruction instruction = {.op = OP_SCORES};
+    struct ranked *list;
+    ordinal seeds[SEEDS_MAXIMUM];
+    size_t count;
+    instruction.is_missing = seeds_find(call->seeds, scope, seeds) == 0;
+    if (!new_weights(scope, &instruction)) return compiler_no_memory(compiler);
+    bool ok = coengaged_gather(call->seeds, scope, &list, &count);
+    for (size_t i = 0; ok && i < count; i++)
+        ok = id_map_put(instruction.weights, list[i].entity, bits_of(list[i].value));
+    return emit(compiler, &instruction, ok, at);
+}
+
 void read_weights(const struct instruction *instruction, struct columns *at)
 {
     const struct entities *entities = at->program->scope.view->entities;
@@ -140,6 +160,36 @@ enum code compile_said(struct compiler *compiler, const struct expression *call,
 {
     struct instruction instruction = {.op = OP_SAID, .said = call->function};
     instruction.feature.signal = call->signal;
+    return compiler_emit(compiler, &instruction, at);
+}
+
+enum code compile_seen(struct compiler *compiler, const struct expression *call, uint32_t *at)
+{
+    struct instruction instruction = {.op = OP_SEEN, .after_ms = INT64_MIN};
+    if (call->operand_count > 0)
+        instruction.after_ms =
+            window_after_ms(compiler->program->scope.now_ms, call->operands[0]->value.integer);
+    return compiler_emit(compiler, &instruction, at);
+}
+
+enum code compile_related(struct compiler *compiler, const struct expression *call, uint32_t *at)
+{
+    const struct schema *schema = compiler->program->scope.view->schema;
+    const struct relation *relation = &schema->relations[call->relation];
+    struct instruction instruction = {.op = OP_EDGE, .relation = relation->id};
+    if (relation->to != ENTITY_ITEM) {
+        instruction.field = schema_find_reference(schema, relation->to);
+        if (!instruction.field) {
+            error_set(compiler->error, CODE_INVALID, AREA_RANKING,
+                      "no field of item refers to a %s, so '%.*s' says nothing about items",
+                      entity_kind_name(relation->to), (int)call->text.bytes,
+                      (const char *)call->text.data);
+            error_at(compiler->error, call->position);
+            error_hint(compiler->error, "DEFINE FIELD %s ON item REFERENCES %s",
+                       entity_kind_name(relation->to), entity_kind_name(relation->to));
+            return CODE_INVALID;
+        }
+    }
     return compiler_emit(compiler, &instruction, at);
 }
 

@@ -122,16 +122,29 @@ bool values_meet(const struct value *a, const struct value *b);
 MUST_USE enum code compile(struct compiler *compiler, const struct expression *expression,
                            uint32_t *at);
 MUST_USE enum code compile_one(struct compiler *compiler, enum opcode op,
-                               const struct expression *operand, double number, uint32_t *at);
+                               const struct expression *operand, uint32_t *at);
 MUST_USE enum code compile_two(struct compiler *compiler, enum opcode op,
                                const struct expression *left, const struct expression *right,
                                uint32_t *at);
+/* On the one operand, or on two at a time from the left. */
+MUST_USE enum code compile_operation(struct compiler *compiler, enum opcode op,
+                                     const struct expression *expression, uint32_t *at);
+
+/* compile_calls.c: a function of the language */
+MUST_USE enum code compile_call(struct compiler *compiler, const struct expression *call,
+                                uint32_t *at);
 
 /* personal.c */
 MUST_USE enum code compile_affinity(struct compiler *compiler, const struct expression *call,
                                     uint32_t *at);
 MUST_USE enum code compile_exposure(struct compiler *compiler, const struct expression *call,
                                     uint32_t *at);
+MUST_USE enum code compile_coengagement(struct compiler *compiler, const struct expression *call,
+                                        uint32_t *at);
+MUST_USE enum code compile_related(struct compiler *compiler, const struct expression *call,
+                                   uint32_t *at);
+MUST_USE enum code compile_seen(struct compiler *compiler, const struct expression *call,
+                                uint32_t *at);
 /* last, since, times_seen, last_seen */
 MUST_USE enum code compile_said(struct compiler *compiler, const struct expression *call,
                                 uint32_t *at);
