@@ -218,8 +218,9 @@ typedef struct tidal_query tidal_query;
 
 /* Compiles one statement of `bytes` bytes (-1: up to its NUL).  *query is owned: tidal_query_free,
  * before its database is closed.  Names and types are checked against the schema now, and again
- * whenever it runs.  TIDAL_INVALID or TIDAL_NOT_FOUND with `position` where the fault lies;
- * TIDAL_LIMIT: too long, or nested too deep. */
+ * whenever it runs; those of a statement with AS OF only then, against the schema of that moment.
+ * TIDAL_INVALID or TIDAL_NOT_FOUND with `position` where the fault lies; TIDAL_LIMIT: too long, or
+ * nested too deep. */
 TIDAL_API TIDAL_MUST_USE tidal_code tidal_prepare(tidal_db *db, const char *text, int64_t bytes,
                                                   tidal_query **query, tidal_error *error);
 TIDAL_API void tidal_query_free(tidal_query *query);

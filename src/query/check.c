@@ -168,6 +168,8 @@ static enum code check_retrieve(const struct statement *statement, const struct 
     struct column column;
     enum code code;
     TRY(check_paged(statement, error));
+    /* What it names may be there no more, or another thing: that is judged when it runs, there. */
+    if (retrieve->as_of.kind != OPERAND_NONE) return CODE_OK;
     TRY(ranking_find(retrieve, schema, &ranking, error));
     TRY(retrieve_check(retrieve, schema, arena, error));
     TRY(item_check(retrieve, ranking, error));

@@ -1,6 +1,6 @@
 /* Checking a parsed statement against a schema, before its parameters have values: does everything
  * exist that it names, and do its expressions type-check?  The same is checked again when it runs,
- * as the schema may have grown. */
+ * as the schema may have changed; of a RETRIEVE with AS OF only then. */
 #ifndef TIDAL_QUERY_CHECK_H
 #define TIDAL_QUERY_CHECK_H
 

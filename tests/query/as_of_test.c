@@ -101,6 +101,29 @@ static void names_are_those_of_then(struct test *t)
     CHECK(feed_close(&feed));
 }
 
+/* What was dropped is there then, by the name of then, whatever has that name now. */
+static void what_was_dropped_and_renamed_since_is_as_it_was(struct test *t)
+{
+    struct feed feed;
+    CHECK(open_story(&feed));
+    CHECK(feed_script(&feed, "DROP PROFILE by_views; DROP SIGNAL view; DEFINE SIGNAL view ON item;"
+                             "DROP PROFILE by_year; RENAME FIELD year ON item TO made_in;"
+                             "DEFINE FIELD year ON item KEYWORD; RENAME SIGNAL like TO heart;"
+                             "SIGNAL view ON item 2 BY user 5; PATCH item 2 {\"year\": \"now\"};"));
+    CHECK(feed_gives(&feed, "RETRIEVE items SCORE count(view)", "2 1"));
+    CHECK(feed_gives(&feed, "RETRIEVE items WHERE year = 'now' AND made_in = 2012", "2"));
+    CHECK(
+        feed_gives(&feed, "RETRIEVE items SCORE count(view) AS OF '2026-11-01T14:00:00Z'", "1 2"));
+    CHECK(feed_gives(&feed, "RETRIEVE items USING by_views AS OF '2026-11-01T13:00:00Z'", "1 2"));
+    CHECK(feed_gives(&feed, "RETRIEVE items WHERE year = 2002 AS OF '2026-11-01T14:00:00Z'", "2"));
+    CHECK(
+        feed_gives(&feed, "RETRIEVE items SCORE count(like) AS OF '2026-11-01T16:00:00Z'", "2 1"));
+    const char *text = "RETRIEVE items SCORE count(heart) AS OF '2026-11-01T16:00:00Z'";
+    CHECK_EQ(tidal_execute(feed.db, text, NULL, &feed.error), TIDAL_INVALID);
+    CHECK_TEXT(feed.error.message, "signal 'heart' does not exist");
+    CHECK(feed_close(&feed));
+}
+
 /* The engine of then counts, and gives way to writes. */
 static void the_memory_limit_holds_for_the_past_as_well(struct test *t)
 {
@@ -145,5 +168,6 @@ int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(a_ranking_is_that_of_then), CASE(it_is_explained_as_it_was),
                CASE(an_lsn_is_a_moment_too), CASE(names_are_those_of_then),
+               CASE(what_was_dropped_and_renamed_since_is_as_it_was),
                CASE(the_memory_limit_holds_for_the_past_as_well));
 }
