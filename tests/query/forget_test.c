@@ -233,8 +233,21 @@ static int files_with_tie(const struct folder *folder, const struct tie *tie)
     return files_with_bytes(folder, "store", tie->key, tie->bytes);
 }
 
+/* Before the person is forgotten, with a checkpoint in between or none; the names are given anew.
+ */
+enum drop { NO_DROP, DROP, DROP_AND_CHECKPOINT, DROPS };
+
+static bool drop_first(struct feed *feed, enum drop drop, const char *drops, const char *anew)
+{
+    if (drop == NO_DROP) return true;
+    if (!feed_script(feed, drops)) return false;
+    if (drop == DROP_AND_CHECKPOINT && tidal_checkpoint(feed->db, &feed->error) != TIDAL_OK)
+        return false;
+    return feed_script(feed, anew);
+}
+
 /* It lies with the others, also what is no more. */
-static void what_tied_others_to_a_person_is_in_no_file(struct test *t)
+static void check_ties(struct test *t, enum drop drop)
 {
     struct feed feed = {.now_ms = FEED_NOW_MS};
     struct folder folder;
@@ -256,6 +269,10 @@ static void what_tied_others_to_a_person_is_in_no_file(struct test *t)
         CHECK(files_with_tie(&folder, &ties[i]) > 0);
     CHECK(feed_do(&feed, "UNRELATE item 1 shows user %s", ties[1].id));
     CHECK_EQ(tidal_checkpoint(feed.db, &feed.error), TIDAL_OK);
+    CHECK(drop_first(&feed, drop,
+                     "DROP RELATION hires; RENAME RELATION shows TO hires; DROP RELATION hires;"
+                     "DROP RELATION knows; DROP SIGNAL follow;",
+                     "DEFINE RELATION hires FROM item TO item; DEFINE SIGNAL follow ON item;"));
     for (size_t i = 0; i < TIES; i++) {
         snprintf(text, sizeof text, "FORGET user %s", ties[i].id);
         CHECK(forget(&feed, text, tidal_lsn(feed.db) + 1) > 0);
@@ -270,8 +287,14 @@ static void what_tied_others_to_a_person_is_in_no_file(struct test *t)
     folder_remove(&folder);
 }
 
+static void what_tied_others_to_a_person_is_in_no_file(struct test *t)
+{
+    for (enum drop drop = NO_DROP; drop < DROPS && !t->failed; drop++)
+        check_ties(t, drop);
+}
+
 /* Items name who came to them by a hash, which can be undone: files of old do so as well. */
-static void no_row_of_an_item_has_a_person_by_its_hash(struct test *t)
+static void check_hashes(struct test *t, enum drop drop)
 {
     static const char *const signals[] = {"meet", "rise"};
     for (unsigned i = 0; i < 2; i++) {
@@ -289,12 +312,44 @@ static void no_row_of_an_item_has_a_person_by_its_hash(struct test *t)
         CHECK_EQ(tidal_close(feed.db, &feed.error), TIDAL_OK);
         CHECK(open_at(&feed, &folder));
         CHECK(files_with_bytes(&folder, "store", bytes, sizeof hash) > 0);
+        CHECK(drop_first(&feed, drop, "DROP SIGNAL meet; DROP SIGNAL rise;",
+                         "DEFINE SIGNAL meet ON user; DEFINE SIGNAL rise ON creator;"));
         CHECK(forget(&feed, "FORGET user 42", tidal_lsn(feed.db) + 1) > 0);
         CHECK_EQ(tidal_checkpoint(feed.db, &feed.error), TIDAL_OK);
         CHECK_EQ(files_with_bytes(&folder, "store", bytes, sizeof hash), 0);
         CHECK_EQ(tidal_close(feed.db, &feed.error), TIDAL_OK);
         folder_remove(&folder);
     }
+}
+
+static void no_row_of_an_item_has_a_person_by_its_hash(struct test *t)
+{
+    for (enum drop drop = NO_DROP; drop < DROPS && !t->failed; drop++)
+        check_hashes(t, drop);
+}
+
+/* What was dropped lies in the files until they are written anew. */
+static void what_a_dropped_field_said_of_a_person_goes_too(struct test *t)
+{
+    struct feed feed = {.now_ms = FEED_NOW_MS};
+    struct folder folder;
+    CHECK(folder_make(&folder));
+    CHECK(open_at(&feed, &folder));
+    CHECK(feed_script(&feed, "DEFINE FIELD country ON user KEYWORD; DEFINE FIELD note ON user TEXT;"
+                             "PUT user 42 {\"country\": \"Klagenfurt\", \"note\": \"Erika\"};"));
+    CHECK_EQ(tidal_close(feed.db, &feed.error), TIDAL_OK);
+    CHECK(open_at(&feed, &folder));
+    CHECK(files_with(&folder, "store", "Klagenfurt") > 0);
+    CHECK(feed_script(&feed, "RENAME FIELD country ON user TO land; DROP FIELD land ON user;"
+                             "DROP FIELD note ON user; DEFINE FIELD note ON user INTEGER;"
+                             "PATCH user 42 {\"note\": 7};"));
+    CHECK_EQ(tidal_checkpoint(feed.db, &feed.error), TIDAL_OK);
+    CHECK(forget(&feed, "FORGET user 42", tidal_lsn(feed.db) + 1) > 0);
+    CHECK_EQ(tidal_checkpoint(feed.db, &feed.error), TIDAL_OK);
+    CHECK_EQ(files_with(&folder, "store", "Klagenfurt"), 0);
+    CHECK_EQ(files_with(&folder, "store", "Erika"), 0);
+    CHECK_EQ(tidal_close(feed.db, &feed.error), TIDAL_OK);
+    folder_remove(&folder);
 }
 
 static void many_are_forgotten_at_once(struct test *t)
@@ -339,6 +394,7 @@ int main(int argc, char **argv)
     return RUN(argc, argv, CASE(by_the_deadline_no_file_has_a_byte_of_the_person),
                CASE(history_forgets_by_the_deadline), CASE(who_was_deleted_can_be_forgotten),
                CASE(what_tied_others_to_a_person_is_in_no_file),
-               CASE(no_row_of_an_item_has_a_person_by_its_hash), CASE(many_are_forgotten_at_once),
-               CASE(only_known_users_are_forgotten));
+               CASE(no_row_of_an_item_has_a_person_by_its_hash),
+               CASE(what_a_dropped_field_said_of_a_person_goes_too),
+               CASE(many_are_forgotten_at_once), CASE(only_known_users_are_forgotten));
 }
