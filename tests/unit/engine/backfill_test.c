@@ -327,6 +327,49 @@ static void a_thread_does_it_beside_writers(struct test *t)
     world_release(&world);
 }
 
+/* The thread is anywhere in its work when what it works for is dropped: what has the name next is
+ * filled with its own events. */
+static void what_is_dropped_beside_the_thread_is_gone(struct test *t)
+{
+    enum { TURNS = 12 };
+    struct world world;
+    struct await await = {0};
+    CHECK(world_init(&world));
+    world.options.no_threads = false;
+    CHECK_EQ(world_open(&world), CODE_OK);
+    CHECK(world_define_all(&world, before, 2));
+    for (entity_id item = 1; item <= ITEMS; item++) {
+        struct change put = put_of(item);
+        CHECK_EQ(world_write(&world, &put), CODE_OK);
+    }
+    for (signal_id turn = 0; turn < TURNS; turn++) {
+        signal_id view = turn == 0 ? VIEW : LIKE + turn;
+        for (int i = 0; i < ITEMS * (turn + 1); i++) {
+            simulated_clock_advance(&world.clock, 60000);
+            struct change change =
+                signal_of(view, (entity_id)(i % ITEMS) + 1, 7, clock_now_ms(&world.clock.clock));
+            CHECK_EQ(world_write(&world, &change), CODE_OK);
+        }
+        CHECK_EQ(world_define(&world, VIEW_LATER), CODE_OK);
+        if (turn + 1 == TURNS) break;
+        for (int i = 0; i < turn; i++)
+            (void)await_more(&await);
+        CHECK_EQ(world_define(&world, "DROP SIGNAL view"), CODE_OK);
+        CHECK(!state_of(world.database, view).is_due);
+        CHECK_EQ(world_define(&world, before[0]), CODE_OK);
+    }
+    signal_id last = LIKE + TURNS - 1;
+    while (state_of(world.database, last).is_due && await_more(&await)) {
+    }
+    CHECK(!state_of(world.database, last).is_estimated);
+    struct feature count = count_60d;
+    count.signal = last;
+    CHECK(read_feature(world.database, &count, 1) == TURNS);
+    CHECK_EQ(database_check(world.database, &world.error), CODE_OK);
+    CHECK_EQ(world_close(&world), CODE_OK);
+    world_release(&world);
+}
+
 /* Near the limit the shadow goes first; what it was to bring is brought when there is room. */
 static void it_gives_way_to_writes(struct test *t)
 {
@@ -355,5 +398,5 @@ int main(int argc, char **argv)
                CASE(a_signal_defined_anew_while_it_is_backfilled_is_begun_again),
                CASE(after_a_crash_it_goes_on), CASE(a_copy_gets_it_with_the_log),
                CASE(the_past_is_as_it_was), CASE(a_thread_does_it_beside_writers),
-               CASE(it_gives_way_to_writes));
+               CASE(what_is_dropped_beside_the_thread_is_gone), CASE(it_gives_way_to_writes));
 }
