@@ -17,7 +17,10 @@ endif()
 set(_blake3 ${BLAKE3_SOURCE_DIR})
 add_library(blake3 STATIC ${_blake3}/blake3.c ${_blake3}/blake3_dispatch.c
   ${_blake3}/blake3_portable.c)
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+if(TIDAL_PORTABLE)
+  target_compile_definitions(blake3 PRIVATE BLAKE3_NO_SSE2 BLAKE3_NO_SSE41 BLAKE3_NO_AVX2
+    BLAKE3_NO_AVX512 BLAKE3_USE_NEON=0)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_sources(blake3 PRIVATE ${_blake3}/blake3_sse2_x86-64_unix.S
     ${_blake3}/blake3_sse41_x86-64_unix.S ${_blake3}/blake3_avx2_x86-64_unix.S
     ${_blake3}/blake3_avx512_x86-64_unix.S)

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(TIDAL_PORTABLE)
 #include <immintrin.h>
 #define HAS_AVX2_FORM 1
 #else

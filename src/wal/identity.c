@@ -165,7 +165,7 @@ void identity_hash_portable(struct wal_record *const *records, size_t count)
     hash_lanes(records, count, false);
 }
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(TIDAL_PORTABLE)
 
 __attribute__((target("avx2"))) void identity_hash_avx2(struct wal_record *const *records,
                                                         size_t count)

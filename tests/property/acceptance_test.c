@@ -15,7 +15,9 @@
 #include "harness/folder.h"
 #include "os/threads.h"
 #include "property/workload.h"
+#include "signals/decay_small.h"
 #include "storage/rocksdb_store.h"
+#include "wal/identity.h"
 
 enum {
     EVENTS = 6300,
@@ -136,6 +138,28 @@ static uint64_t count_capped(struct world *world)
     return capped;
 }
 
+/* For whoever compares builds: how this one was made, and which forms of the code ran in it. */
+static void tell_build(void)
+{
+#if defined(__AVX512F__)
+    const char *most = "AVX-512";
+#elif defined(__AVX2__)
+    const char *most = "AVX2";
+#elif defined(__x86_64__)
+    const char *most = "SSE2";
+#else
+    const char *most = "no SIMD that is known here";
+#endif
+#if defined(__OPTIMIZE__)
+    const char *optimised = "optimised";
+#else
+    const char *optimised = "not optimised";
+#endif
+    printf("agreed: state %.8s by %s (%s, up to %s; decayed sums: %s; identities: %s)\n",
+           EXPECTED_HASH, TIDAL_COMPILED, optimised, most, decay_has_avx2() ? "AVX2" : "portable",
+           identity_has_avx2() ? "AVX2" : "portable");
+}
+
 static void the_state_is_the_one_that_every_build_gives(struct test *t)
 {
     struct world world;
@@ -147,6 +171,7 @@ static void the_state_is_the_one_that_every_build_gives(struct test *t)
     CHECK(tally.written >= 5500 && tally.duplicates > 100 && tally.refused > 50);
     CHECK(count_capped(&world) > 100);
     CHECK(has_hash(world.database, EXPECTED_HASH));
+    tell_build();
     world_release(&world);
 }
 
