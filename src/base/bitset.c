@@ -84,13 +84,3 @@ void bitset_and_not(struct bitset *set, const struct bitset *other)
     for (size_t i = 0; i < set->word_count && i < other->word_count; i++)
         set->words[i] &= ~other->words[i];
 }
-
-bool bitset_fill(struct bitset *set, uint32_t count)
-{
-    size_t words = ((size_t)count + 63) / 64;
-    if (!grow(set, words)) return false;
-    if (set->word_count > 0) memset(set->words, 0, set->word_count * sizeof(uint64_t));
-    if (words > 0) memset(set->words, 0xff, words * sizeof(uint64_t));
-    if (count % 64 != 0) set->words[words - 1] = ((uint64_t)1 << (count % 64)) - 1;
-    return true;
-}

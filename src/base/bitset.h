@@ -24,7 +24,5 @@ uint32_t bitset_next(const struct bitset *set, uint32_t bit);
 MUST_USE bool bitset_or(struct bitset *set, const struct bitset *other);
 void bitset_and(struct bitset *set, const struct bitset *other);
 void bitset_and_not(struct bitset *set, const struct bitset *other);
-/* Fills 0 .. count-1, drops the rest. */
-MUST_USE bool bitset_fill(struct bitset *set, uint32_t count);
 
 #endif

@@ -111,12 +111,6 @@ void buffer_put_u64(struct buffer *buffer, uint64_t value)
     if (at) store_u64(at, value);
 }
 
-void buffer_put_u64_be(struct buffer *buffer, uint64_t value)
-{
-    uint8_t *at = extend(buffer, 8);
-    if (at) store_u64_be(at, value);
-}
-
 void buffer_put_double(struct buffer *buffer, double value)
 {
     uint64_t bits;
@@ -244,12 +238,6 @@ uint64_t cursor_u64(struct cursor *cursor)
 {
     struct slice taken = cursor_bytes(cursor, 8);
     return taken.data ? load_u64(taken.data) : 0;
-}
-
-uint64_t cursor_u64_be(struct cursor *cursor)
-{
-    struct slice taken = cursor_bytes(cursor, 8);
-    return taken.data ? load_u64_be(taken.data) : 0;
 }
 
 double cursor_double(struct cursor *cursor)

@@ -120,18 +120,6 @@ bool id_map_remove(struct id_map *map, uint64_t key)
     return true;
 }
 
-bool id_map_next(const struct id_map *map, size_t *position, uint64_t *key, uint64_t *value)
-{
-    while (*position < map->capacity) {
-        size_t slot = (*position)++;
-        if (!is_occupied(map, slot)) continue;
-        *key = map->slots[slot].key;
-        *value = map->slots[slot].value;
-        return true;
-    }
-    return false;
-}
-
 size_t id_map_bytes(const struct id_map *map)
 {
     return map->capacity * sizeof *map->slots + word_count(map->capacity) * sizeof *map->occupied;

@@ -29,8 +29,6 @@ uint64_t *id_map_find(const struct id_map *map, uint64_t key);
 void id_map_prefetch(const struct id_map *map, uint64_t key);
 /* True if it was there. */
 bool id_map_remove(struct id_map *map, uint64_t key);
-/* Walks all: *position starts at 0; false at the end. */
-bool id_map_next(const struct id_map *map, size_t *position, uint64_t *key, uint64_t *value);
 size_t id_map_bytes(const struct id_map *map);
 
 #endif

@@ -106,14 +106,14 @@ void memory_free(struct memory *memory, void *block, size_t bytes)
     give_back(memory, bytes);
 }
 
-bool memory_reserve(struct memory *memory, size_t bytes)
+void *memory_allocate_uncounted(size_t bytes)
 {
-    return take(memory, bytes);
+    return calloc(1, bytes);
 }
 
-void memory_unreserve(struct memory *memory, size_t bytes)
+void memory_free_uncounted(void *block)
 {
-    give_back(memory, bytes);
+    free(block);
 }
 
 bool memory_grow(struct memory *memory, void **array, size_t *capacity, size_t need,

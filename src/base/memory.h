@@ -40,11 +40,9 @@ MUST_USE void *memory_allocate_table(struct memory *memory, size_t bytes);
 /* `block` may be NULL. */
 void memory_free(struct memory *memory, void *block, size_t bytes);
 
-/* Takes `bytes` off the budget ahead of need, so that a later step cannot meet the limit; false if
- * they do not fit.  memory_unreserve gives them back (before or after the allocations that they
- * were meant for). */
-MUST_USE bool memory_reserve(struct memory *memory, size_t bytes);
-void memory_unreserve(struct memory *memory, size_t bytes);
+/* Zeros for what itself holds the memory that counts for it, and so is counted by none. */
+MUST_USE void *memory_allocate_uncounted(size_t bytes);
+void memory_free_uncounted(void *block);
 
 /* Grows an array to hold at least `need` elements of `element_bytes`: doubles from 8, never beyond
  * `maximum` elements (then false, as on no memory).  *array, *capacity are updated on success. */

@@ -190,8 +190,9 @@ static struct neighbourhood *hood_grow(struct coengagement *coengagement, ordina
     return hood;
 }
 
-bool neighbour_lives(const struct coengagement *coengagement, struct neighbourhood *hood,
-                     size_t index)
+/* Is the item that neighbour `index` names still the one that was counted? */
+static bool neighbour_lives(const struct coengagement *coengagement, struct neighbourhood *hood,
+                            size_t index)
 {
     const struct neighbourhood *other = hood_find(coengagement, neighbour_items(hood)[index]);
     return other && other->generation == neighbour_generations(hood)[index];

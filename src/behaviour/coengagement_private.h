@@ -68,9 +68,6 @@ static inline struct neighbourhood *hood_find(const struct coengagement *coengag
 /* Makes an empty one where none is, with room for `slots`.  NULL on no memory. */
 struct neighbourhood *hood_create(struct coengagement *coengagement, ordinal item, entity_id id,
                                   size_t slots);
-/* Is the item that neighbour `index` names still the one that was counted? */
-bool neighbour_lives(const struct coengagement *coengagement, struct neighbourhood *hood,
-                     size_t index);
 
 /* coengagement_row.c */
 enum code coengagement_write(void *fold, struct store_batch *batch, struct error *error);

@@ -36,7 +36,8 @@ void backfiller_release(struct backfiller *backfiller)
     mutex_release(&backfiller->mutex);
 }
 
-void backfill_drop(struct database *database)
+/* Frees a job that is under way. */
+static void backfill_drop(struct database *database)
 {
     struct backfiller *backfiller = &database->backfiller;
     struct backfill_job *job = backfiller->job;

@@ -39,8 +39,6 @@ void backfiller_release(struct backfiller *backfiller);
  * an error the job is gone and a further step begins anew: NO_MEMORY, LIMIT (the log has no room),
  * CANCELLED (backfill_stop), IO, CORRUPT, FAILED.  One thread at a time. */
 MUST_USE enum code backfill_step(struct database *database, bool *more, struct error *error);
-/* Frees a job that is under way. */
-void backfill_drop(struct database *database);
 
 /* Has a thread do it, if there is something to do and the database has threads.  Under the
  * admission lock, exclusively, or while nobody else is there. */

@@ -58,7 +58,7 @@ enum code base_path(const struct database *database, const struct base *base, ch
     return error_set(error, CODE_INVALID, AREA_ENGINE, "the database's path is too long");
 }
 
-bool bases_possible(const struct database *database)
+static bool bases_possible(const struct database *database)
 {
     return database->owns_store && database->is_found && disk_root_path(database->disk);
 }

@@ -207,25 +207,6 @@ static void init(struct database *database, const struct database_options *optio
     arena_init(&database->apply_arena, &database->state_memory, APPLY_ARENA_BYTES);
 }
 
-/* The handle holds the memories that count for it, so it is counted by one that lives as long as
- * the call. */
-static struct database *handle_create(void)
-{
-    struct memory memory;
-    memory_init(&memory, 0);
-    return memory_allocate_zeroed(&memory, sizeof(struct database));
-}
-
-static void handle_free(struct database *database)
-{
-    struct memory memory;
-    memory_init(&memory, 0);
-    bool counted = memory_reserve(&memory, sizeof *database);
-    assert(counted);
-    (void)counted;
-    memory_free(&memory, database, sizeof *database);
-}
-
 /* Gives everything back, in the opposite order of opening; nothing is written. */
 static void release(struct database *database)
 {
@@ -253,13 +234,13 @@ static void release(struct database *database)
     phase_lock_release(&database->admission);
     memory_release(&database->state_memory);
     memory_release(&database->request_memory);
-    handle_free(database);
+    memory_free_uncounted(database);
 }
 
 enum code database_create(const struct database_options *options, struct database **created,
                           struct error *error)
 {
-    struct database *database = handle_create();
+    struct database *database = memory_allocate_uncounted(sizeof *database);
     *created = NULL;
     if (!database) return error_no_memory(error, AREA_ENGINE, sizeof *database);
     init(database, options);

@@ -112,27 +112,11 @@ static enum code check_itself(const struct follow *follow, struct error *error)
     return CODE_INVALID;
 }
 
-/* The handle holds the memory that counts for it, so it is counted by one that lives as long as the
- * call. */
-static struct follow *handle_create(void)
-{
-    struct memory memory;
-    memory_init(&memory, 0);
-    return memory_allocate_zeroed(&memory, sizeof(struct follow));
-}
-
-static void handle_free(struct follow *follow)
-{
-    struct memory memory;
-    memory_init(&memory, 0);
-    if (memory_reserve(&memory, sizeof *follow)) memory_free(&memory, follow, sizeof *follow);
-}
-
 enum code follow_open(const struct follow_options *options, struct follow **opened,
                       struct error *error)
 {
     struct database_options copy = options->copy;
-    struct follow *follow = handle_create();
+    struct follow *follow = memory_allocate_uncounted(sizeof *follow);
     enum code code;
     *opened = NULL;
     if (!follow) return error_no_memory(error, AREA_ENGINE, sizeof *follow);
@@ -166,7 +150,7 @@ enum code follow_close(struct follow *follow, struct error *error)
     code = database_close(follow->copy, error);
     if (follow->owns_disk) disk_free(follow->disk);
     memory_release(&follow->memory);
-    handle_free(follow);
+    memory_free_uncounted(follow);
     return code;
 }
 

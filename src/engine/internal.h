@@ -251,7 +251,6 @@ enum code forget_load(struct database *database, struct error *error);
 void forget_release(struct database *database);
 
 /* bases.c: copies of the store (only of a database in a directory). */
-bool bases_possible(const struct database *database);
 /* Where it lies on the machine. */
 enum code base_path(const struct database *database, const struct base *base, char *path,
                     size_t capacity, struct error *error);

@@ -502,12 +502,6 @@ struct slice entities_code_text(const struct entities *entities, const struct fi
     return string_map_get(&entities->columns[field->id]->dictionary, code);
 }
 
-uint32_t entities_code_count(const struct entities *entities, const struct field *field)
-{
-    const struct column *column = entities->columns[field->id];
-    return column ? (uint32_t)column->dictionary.count : 0;
-}
-
 const float *entities_vector(const struct entities *entities, const struct embedding *embedding,
                              ordinal entity)
 {

@@ -63,8 +63,6 @@ uint32_t entities_code_of_hash(const struct entities *entities, const struct fie
                                uint64_t hash);
 struct slice entities_code_text(const struct entities *entities, const struct field *field,
                                 uint32_t code);
-/* Codes ever given for the field. */
-uint32_t entities_code_count(const struct entities *entities, const struct field *field);
 /* NULL if missing; `embedding->dimensions` floats. */
 const float *entities_vector(const struct entities *entities, const struct embedding *embedding,
                              ordinal entity);

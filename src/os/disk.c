@@ -269,11 +269,6 @@ void disk_unlock(struct disk *disk, struct disk_lock *lock)
     disk->operations->unlock(disk, lock);
 }
 
-enum code disk_free_bytes(struct disk *disk, uint64_t *bytes, struct error *error)
-{
-    return disk->operations->free_bytes(disk, bytes, error);
-}
-
 const char *disk_root_path(struct disk *disk)
 {
     return disk->operations->root_path(disk);

@@ -64,7 +64,6 @@ struct disk_operations {
     enum code (*lock)(struct disk *disk, const char *path, struct disk_lock **lock,
                       struct error *error);
     void (*unlock)(struct disk *disk, struct disk_lock *lock);
-    enum code (*free_bytes)(struct disk *disk, uint64_t *bytes, struct error *error);
     const char *(*root_path)(struct disk *disk);
     void (*free)(struct disk *disk);
 };
@@ -141,8 +140,6 @@ MUST_USE enum code disk_lock(struct disk *disk, const char *path, struct disk_lo
 /* NULL is allowed. */
 void disk_unlock(struct disk *disk, struct disk_lock *lock);
 
-/* Bytes that can still be written by this user. */
-MUST_USE enum code disk_free_bytes(struct disk *disk, uint64_t *bytes, struct error *error);
 /* The absolute path of the root, lent until disk_free; NULL on a disk that has none. */
 const char *disk_root_path(struct disk *disk);
 

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 struct posix_disk {
@@ -403,16 +402,6 @@ static void posix_unlock(struct disk *disk, struct disk_lock *lock)
     memory_free(disk->memory, lock, sizeof *lock);
 }
 
-static enum code posix_free_bytes(struct disk *disk, uint64_t *bytes, struct error *error)
-{
-    struct statvfs status;
-    if (fstatvfs(posix_of(disk)->descriptor, &status) != 0) {
-        return failed(disk, errno, "ask the free space of", "", error);
-    }
-    *bytes = (uint64_t)status.f_bavail * status.f_frsize;
-    return CODE_OK;
-}
-
 static const char *posix_root_path(struct disk *disk)
 {
     return posix_of(disk)->root;
@@ -445,7 +434,6 @@ static const struct disk_operations posix_operations = {
     .make_directory = posix_make_directory,
     .lock = posix_lock,
     .unlock = posix_unlock,
-    .free_bytes = posix_free_bytes,
     .root_path = posix_root_path,
     .free = posix_free,
 };

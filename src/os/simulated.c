@@ -27,8 +27,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define UNLIMITED_SPACE_BYTES ((uint64_t)1 << 50)
-
 struct simulated_file {
     struct disk_file file; /* first */
     struct inode *inode;   /* a reference */
@@ -516,19 +514,6 @@ static void simulated_unlock(struct disk *disk, struct disk_lock *lock)
     memory_free(disk->memory, held, sizeof *held);
 }
 
-static enum code simulated_free_bytes(struct disk *disk, uint64_t *bytes, struct error *error)
-{
-    struct simulated_disk *simulated = simulated_of(disk);
-    mutex_lock(&simulated->mutex);
-    enum code code = check_alive(simulated, error);
-    uint64_t space = simulated->files.faults.space_bytes;
-    uint64_t used = simulated->files.allocated_pages * SIMULATED_PAGE_BYTES;
-    if (space == 0) space = UNLIMITED_SPACE_BYTES;
-    *bytes = used < space ? space - used : 0;
-    mutex_unlock(&simulated->mutex);
-    return code;
-}
-
 static const char *simulated_root_path(struct disk *disk)
 {
     (void)disk;
@@ -561,7 +546,6 @@ static const struct disk_operations simulated_operations = {
     .make_directory = simulated_make_directory,
     .lock = simulated_lock,
     .unlock = simulated_unlock,
-    .free_bytes = simulated_free_bytes,
     .root_path = simulated_root_path,
     .free = simulated_free,
 };

@@ -13,7 +13,8 @@ static void set_path(char to[DISK_PATH_BYTES], const char *path)
     memcpy(to, path, bytes + 1);
 }
 
-size_t names_position(const struct name_table *table, const char *path)
+/* The place of `path`, or where it would be. */
+static size_t names_position(const struct name_table *table, const char *path)
 {
     size_t low = 0, high = table->count;
     while (low < high) {

@@ -103,8 +103,6 @@ struct name_store {
 
 void names_release(struct name_store *store);
 struct inode *names_find(const struct name_table *table, const char *path);
-/* The place of `path`, or where it would be. */
-size_t names_position(const struct name_table *table, const char *path);
 /* True if `path` lies directly in `directory`. */
 bool path_is_in(const char *path, const char *directory);
 

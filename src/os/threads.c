@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/syscall.h>
@@ -58,25 +57,12 @@ void thread_join(struct thread *thread)
     must(pthread_join(thread->handle, NULL));
 }
 
-void thread_yield(void)
-{
-    (void)sched_yield();
-}
-
 void thread_sleep_ns(int64_t duration_ns)
 {
     struct timespec until =
         timespec_of_ns(clock_monotonic_ns(clock_system()) + (duration_ns > 0 ? duration_ns : 0));
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) {
     }
-}
-
-unsigned processor_count(void)
-{
-    cpu_set_t usable;
-    if (sched_getaffinity(0, sizeof usable, &usable) != 0) return 1;
-    int count = CPU_COUNT(&usable);
-    return count > 0 ? (unsigned)count : 1;
 }
 
 /* Asked for at each call of a handle: a system call there would be a tenth of an append. */

@@ -35,12 +35,8 @@ MUST_USE enum code thread_start(struct thread *thread, const char *name, void (*
                                 void *argument, struct error *error);
 /* Once for each thread started. */
 void thread_join(struct thread *thread);
-/* Lets others run. */
-void thread_yield(void);
 /* At least that long, by CLOCK_MONOTONIC. */
 void thread_sleep_ns(int64_t duration_ns);
-/* Processors this process may use; at least 1. */
-unsigned processor_count(void);
 /* Differs in a child made by fork(): a handle made before is known by it. */
 int64_t process_id(void);
 

@@ -227,7 +227,8 @@ enum code parser_kind(struct parser *parser, bool plural, enum entity_kind *kind
     return CODE_OK;
 }
 
-enum code parser_parameter(struct parser *parser, struct slice *name)
+/* Notes the parameter of the present token and takes it; *name is lent from the text. */
+static enum code parser_parameter(struct parser *parser, struct slice *name)
 {
     *name = slice_of(parser->token.text.data + 1, parser->token.text.bytes - 1);
     for (size_t i = 0; i < parser->parameter_count; i++) {

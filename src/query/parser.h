@@ -55,8 +55,6 @@ MUST_USE enum code parser_reference(struct parser *parser, struct reference *ref
 /* The same, after its kind. */
 MUST_USE enum code parser_reference_of(struct parser *parser, enum entity_kind kind,
                                        struct reference *reference);
-/* Notes the parameter of the present token and takes it; *name is lent from the text. */
-MUST_USE enum code parser_parameter(struct parser *parser, struct slice *name);
 
 /* A list that grows in the arena. */
 struct list {

@@ -30,7 +30,7 @@ size_t seeds_find(const struct seed_items *seeds, const struct scope *scope,
     return count;
 }
 
-double coengaged_score(double together, double own, double other)
+static double coengaged_score(double together, double own, double other)
 {
     if (!(together >= support_least)) return 0;
     if (own < together) own = together;

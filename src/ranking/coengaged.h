@@ -19,9 +19,6 @@ enum { SEEDS_MAXIMUM = 64 };
 size_t seeds_find(const struct seed_items *seeds, const struct scope *scope,
                   ordinal out[SEEDS_MAXIMUM]);
 
-/* Pure. */
-double coengaged_score(double together, double own, double other);
-
 /* All items with a score above 0 for the seeds, each once, in no order that means anything.  *list
  * lies in the scope's arena.  false: no memory. */
 MUST_USE bool coengaged_gather(const struct seed_items *seeds, const struct scope *scope,

@@ -353,14 +353,3 @@ bool edges_excluded(const struct edges *edges, ordinal user, enum entity_kind ki
     }
     return false;
 }
-
-size_t edges_count(const struct edges *edges)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < LIMIT_RELATION_IDS; i++) {
-        const struct side *out = &edges->tables[i].out;
-        for (size_t j = 0; j < out->capacity; j++)
-            count += out->lists[j] ? out->lists[j]->edge_count : 0;
-    }
-    return count;
-}

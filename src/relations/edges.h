@@ -47,7 +47,4 @@ const struct edge *edges_find(const struct edges *edges, relation_id relation, o
 bool edges_excluded(const struct edges *edges, ordinal user, enum entity_kind kind, ordinal other,
                     relation_id *relation);
 
-/* Edges of all relations. */
-size_t edges_count(const struct edges *edges);
-
 #endif

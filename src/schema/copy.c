@@ -140,14 +140,6 @@ struct expression *copy_expression(struct copier *copier, const struct expressio
     return copy;
 }
 
-struct expression *expression_copy(const struct expression *expression, struct arena *arena)
-{
-    struct copier copier;
-    copier_init(&copier, arena, slice_of("", 0));
-    struct expression *copy = copy_expression(&copier, expression);
-    return copier.failed ? NULL : copy;
-}
-
 void copy_ranking(struct copier *copier, const struct ranking_definition *from,
                   struct ranking_definition *to)
 {

@@ -32,6 +32,7 @@ struct slice copy_slice(struct copier *copier, struct slice slice);
 /* A copy of `count` elements with room for `spare` more. */
 void *copy_array(struct copier *copier, const void *array, size_t count, size_t spare,
                  size_t element_bytes);
+/* Deep, and checked if that one was. */
 struct expression *copy_expression(struct copier *copier, const struct expression *expression);
 void copy_ranking(struct copier *copier, const struct ranking_definition *from,
                   struct ranking_definition *to);

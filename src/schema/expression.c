@@ -1,7 +1,6 @@
 #include "schema/expression.h"
 
 #include <assert.h>
-#include <string.h>
 
 #define FUNCTION_NAME(name, text) text,
 static const char *const function_names[] = {EXPRESSION_FUNCTIONS(FUNCTION_NAME)};
@@ -10,16 +9,6 @@ const char *expression_function_name(enum expression_function function)
 {
     assert(function < FUNCTION_COUNT_ALL);
     return function_names[function];
-}
-
-bool expression_function_find(struct slice name, enum expression_function *function)
-{
-    for (int i = 0; i < FUNCTION_COUNT_ALL; i++) {
-        if (!slice_equal(name, slice_of(function_names[i], strlen(function_names[i])))) continue;
-        *function = (enum expression_function)i;
-        return true;
-    }
-    return false;
 }
 
 const char *expression_type_name(enum expression_type type)

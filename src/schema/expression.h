@@ -147,12 +147,7 @@ struct violations;
  * true if there was none.  The parser bounds the height. */
 MUST_USE bool expression_check(struct expression *expression, const struct schema *schema,
                                enum expression_type wanted, struct violations *violations);
-/* A deep copy, checked or not, into `arena`; names and texts are copied too.  NULL on no memory. */
-MUST_USE struct expression *expression_copy(const struct expression *expression,
-                                            struct arena *arena);
 const char *expression_function_name(enum expression_function function);
-/* False if no function has that name. */
-bool expression_function_find(struct slice name, enum expression_function *function);
 const char *expression_type_name(enum expression_type type);
 
 #endif

@@ -1,6 +1,5 @@
 #include "schema/schema.h"
 
-#include "base/hash.h"
 #include "schema/builder.h"
 #include "schema/copy.h"
 #include "schema/mentions.h"
@@ -299,14 +298,4 @@ const struct profile *schema_find_profile(const struct schema *schema, struct sl
         if (version == 0 && (!best || profile->version > best->version)) best = profile;
     }
     return best;
-}
-
-uint64_t schema_fingerprint(const struct schema *schema)
-{
-    uint64_t fingerprint = hash_u64(schema->text_count);
-    for (size_t i = 0; i < schema->text_count; i++) {
-        struct slice text = schema->texts[i];
-        fingerprint = hash_u64(fingerprint ^ hash_bytes(text.data, text.bytes));
-    }
-    return fingerprint;
 }

@@ -218,9 +218,6 @@ struct dropped {
 };
 struct dropped schema_find_dropped(const struct schema *schema, const struct definition *drop);
 
-/* 64 bits over all texts in order: equal schemas, equal fingerprints. */
-uint64_t schema_fingerprint(const struct schema *schema);
-
 const char *field_type_name(enum field_type type);
 bool name_reserved(struct slice name); /* a keyword of the language */
 

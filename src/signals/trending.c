@@ -40,7 +40,8 @@ static const double score_least = 2, users_least = 3;
 static const double estimate_noise = 2.0 / TREND_USERS_MAXIMUM;
 static const int64_t nobody_ms = 10000;
 
-int64_t trend_key(double score, int64_t time_ms, int64_t half_life_ms)
+/* log2(score) + time / half-life, in an order-preserving form; `score` > 0. */
+static int64_t trend_key(double score, int64_t time_ms, int64_t half_life_ms)
 {
     int64_t left, whole = floor_divide(time_ms, half_life_ms, &left);
     double value = score * exp2_fraction((double)left / (double)half_life_ms);
@@ -54,7 +55,8 @@ int64_t trend_key(double score, int64_t time_ms, int64_t half_life_ms)
            (int64_t)(bits >> (DOUBLE_MANTISSA_BITS - KEY_MANTISSA_BITS));
 }
 
-double trend_value(int64_t key, int64_t now_ms, int64_t half_life_ms)
+/* The score of a key at another time. */
+static double trend_value(int64_t key, int64_t now_ms, int64_t half_life_ms)
 {
     int64_t left, whole = floor_divide(now_ms, half_life_ms, &left), mantissa;
     int64_t exponent = floor_divide(key, INT64_C(1) << KEY_MANTISSA_BITS, &mantissa) - whole;

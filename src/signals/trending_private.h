@@ -54,10 +54,6 @@ struct trending {
     size_t bytes;
 };
 
-/* log2(score) + time / half-life, in an order-preserving form; `score` > 0. */
-int64_t trend_key(double score, int64_t time_ms, int64_t half_life_ms);
-/* The score of a key at another time. */
-double trend_value(int64_t key, int64_t now_ms, int64_t half_life_ms);
 static inline bool trend_is_over(int64_t peak_ms, int64_t now_ms, int64_t half_life_ms)
 {
     return now_ms - peak_ms >= TREND_HALF_LIVES * half_life_ms;

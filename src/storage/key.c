@@ -52,9 +52,3 @@ struct key_range key_range_of_entity(uint64_t id, struct key_bounds *bounds)
     store_u64_be(prefix, id);
     return key_range_of_prefix(slice_of(prefix, sizeof prefix), bounds);
 }
-
-struct key_range key_range_of_tag(uint64_t id, enum key_tag tag, struct key_bounds *bounds)
-{
-    struct key head = key_build(id, tag, (struct slice){0});
-    return key_range_of_prefix(key_slice(&head), bounds);
-}

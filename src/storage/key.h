@@ -42,7 +42,6 @@ struct key_bounds {
 };
 struct key_range key_range_of_prefix(struct slice prefix, struct key_bounds *bounds);
 struct key_range key_range_of_entity(uint64_t id, struct key_bounds *bounds);
-struct key_range key_range_of_tag(uint64_t id, enum key_tag tag, struct key_bounds *bounds);
 
 #define KEY_TEXT(text) slice_of(text, sizeof(text) - 1)
 

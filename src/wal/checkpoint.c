@@ -25,7 +25,7 @@ enum code pin_add(struct wal *wal, uint64_t lsn, struct error *error)
     return CODE_OK;
 }
 
-void pin_remove(struct wal *wal, uint64_t lsn)
+static void pin_remove(struct wal *wal, uint64_t lsn)
 {
     for (size_t i = 0; i < wal->pin_count; i++) {
         if (wal->pins[i] != lsn) continue;

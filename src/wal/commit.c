@@ -256,7 +256,7 @@ static void wake(const struct wakes *wakes)
     group_drop(wakes->done);
 }
 
-void commit_fail(struct wal *wal, const struct error *error)
+static void commit_fail(struct wal *wal, const struct error *error)
 {
     if (!wal->failed) {
         wal->failed = true;
@@ -395,7 +395,8 @@ static bool mark_is_due(const struct wal *wal)
            wal->writer.claimed_lsn < atomic_load(&wal->durable_lsn);
 }
 
-void commit_mark(struct wal *wal)
+/* Writes a mark if that says something new, nothing is pending, and there is room. */
+static void commit_mark(struct wal *wal)
 {
     struct layout layout = wal->layout;
     struct wakes wakes = {0};

@@ -172,9 +172,6 @@ MUST_USE enum code commit_wait(struct wal *wal, struct wal_group *group, struct 
 void commit_lead(struct wal *wal);
 /* Writes the first pending group if it is due and nobody is syncing: true if it did. */
 bool commit_due(struct wal *wal);
-/* Writes a mark if that says something new, nothing is pending, and there is room. */
-void commit_mark(struct wal *wal);
-void commit_fail(struct wal *wal, const struct error *error);
 /* The flusher thread: `argument` is the log. */
 void commit_flusher(void *argument);
 /* Something became pending. */
@@ -182,7 +179,6 @@ void commit_notice(struct wal *wal);
 
 /* checkpoint.c: lock held. */
 MUST_USE enum code pin_add(struct wal *wal, uint64_t lsn, struct error *error);
-void pin_remove(struct wal *wal, uint64_t lsn);
 void pin_move(struct wal *wal, uint64_t from_lsn, uint64_t to_lsn);
 
 #endif

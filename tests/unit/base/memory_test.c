@@ -122,21 +122,6 @@ static void growing_can_be_made_to_fail_and_shrinking_cannot(struct test *t)
     memory_release(&memory);
 }
 
-static void what_is_reserved_is_off_the_budget(struct test *t)
-{
-    struct memory memory;
-    memory_init(&memory, 100);
-    CHECK(memory_reserve(&memory, 70));
-    CHECK(!memory_reserve(&memory, 31));
-    CHECK(!memory_allocate(&memory, 31));
-    CHECK_EQ(atomic_load(&memory.used_bytes), 70);
-    memory_unreserve(&memory, 70);
-    void *block = memory_allocate(&memory, 100);
-    CHECK(block);
-    memory_free(&memory, block, 100);
-    memory_release(&memory);
-}
-
 static void an_array_doubles_from_eight_to_its_maximum(struct test *t)
 {
     struct memory memory;
@@ -195,6 +180,6 @@ int main(int argc, char **argv)
         CASE(the_machine_that_has_no_memory_is_not_charged),
         CASE(the_nth_call_fails_and_later_ones_only_if_told),
         CASE(growing_can_be_made_to_fail_and_shrinking_cannot),
-        CASE(what_is_reserved_is_off_the_budget), CASE(an_array_doubles_from_eight_to_its_maximum),
+        CASE(an_array_doubles_from_eight_to_its_maximum),
         CASE(an_array_that_cannot_grow_stays_as_it_was), CASE(sizes_that_overflow_are_refused));
 }

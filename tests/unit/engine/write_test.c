@@ -112,7 +112,7 @@ static void signals_edges_and_deletes_reach_their_folds(struct test *t)
     CHECK_EQ(world_write(&world, &bury), CODE_OK);
     CHECK(!world_item_lives(&world, 1));
     CHECK_EQ(database_read_begin(world.database, &seen, &world.error), CODE_OK);
-    size_t edges = edges_count(seen.edges);
+    size_t edges = edges_in_count(seen.edges, FOLLOWS, creator);
     database_read_end(world.database);
     CHECK_EQ(edges, 0);
     CHECK_EQ(world_write(&world, &bury), CODE_NOT_FOUND);

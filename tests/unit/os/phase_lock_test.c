@@ -4,6 +4,8 @@
 #include "os/phase_lock.h"
 #include "os/threads.h"
 
+#include <sched.h>
+
 #define THREAD_COUNT     4
 #define WRITES_WANTED    300
 #define READS_WANTED     300
@@ -58,7 +60,7 @@ static void write_once(struct worker *worker)
     if (atomic_fetch_add(&guarded->writers_inside, 1) != 0) atomic_store(&guarded->broken, true);
     if (atomic_load(&guarded->readers_inside) != 0) atomic_store(&guarded->broken, true);
     guarded->a++;
-    if (guarded->a % 16 == 0) thread_yield();
+    if (guarded->a % 16 == 0) (void)sched_yield();
     guarded->b++;
     atomic_fetch_sub(&guarded->writers_inside, 1);
     phase_unlock_write(&guarded->lock);
@@ -225,7 +227,7 @@ static void late_reader_waits_for_the_writer_before_it(struct test *t)
     phase_lock_read(&scene.lock);
     CHECK_EQ(thread_start(&writer, "writer", enter_as_writer, &scene, &error), CODE_OK);
     while ((atomic_load(&scene.lock.readers_in) & 2) == 0)
-        thread_yield(); /* it has announced */
+        (void)sched_yield(); /* it has announced */
     CHECK_EQ(thread_start(&reader, "reader", enter_as_reader, &scene, &error), CODE_OK);
     while (atomic_load(&scene.lock.readers_asleep) == 0)
         thread_sleep_ns(100000);

@@ -2,6 +2,7 @@
 #ifndef TIDAL_TESTS_SCHEMA_DECLARE_H
 #define TIDAL_TESTS_SCHEMA_DECLARE_H
 
+#include "base/hash.h"
 #include "schema/schema.h"
 
 #include <assert.h>
@@ -296,6 +297,17 @@ static inline struct expression *call(struct arena *arena, enum expression_funct
     set_operands(arena, expression, (size_t)count, operands);
     va_end(operands);
     return expression;
+}
+
+/* 64 bits over all texts in order: equal schemas, equal fingerprints. */
+static inline uint64_t schema_fingerprint(const struct schema *schema)
+{
+    uint64_t fingerprint = hash_u64(schema->text_count);
+    for (size_t i = 0; i < schema->text_count; i++) {
+        struct slice text = schema->texts[i];
+        fingerprint = hash_u64(fingerprint ^ hash_bytes(text.data, text.bytes));
+    }
+    return fingerprint;
 }
 
 #endif
