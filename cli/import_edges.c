@@ -1,6 +1,5 @@
 /* tidal import --into RELATION: each record becomes an edge. */
 #include "cli/import.h"
-#include "cli/report.h"
 
 #include <string.h>
 

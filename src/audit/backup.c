@@ -1,6 +1,5 @@
 #include "audit/backup.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #define MANIFEST_TEMPORARY MANIFEST_FILE ".tmp"

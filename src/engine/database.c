@@ -1,7 +1,6 @@
 /* Opening and closing: in which order the parts come to life, and how they are given back. */
 #include "engine/internal.h"
 
-#include "base/text.h"
 #include "behaviour/behaviour.h"
 #include "behaviour/exposure.h"
 #include "behaviour/quota.h"

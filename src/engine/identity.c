@@ -10,7 +10,6 @@
 
 #include "os/entropy.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 

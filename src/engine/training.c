@@ -3,8 +3,6 @@
 #include "engine/internal.h"
 #include "query/training.h"
 
-#include "base/text.h"
-
 #include <inttypes.h>
 
 #define ROWS_ARENA_BYTES ((size_t)256 << 20) /* of one slate, with its features as JSON */

@@ -7,8 +7,6 @@
 #include "entities/entities.h"
 #include "query/statement.h"
 
-#include <assert.h>
-
 #define SLICE_BYTES ((size_t)1 << 20)
 
 /* A batch on its way: encoded payloads and the records that borrow from them. */

@@ -6,7 +6,7 @@
 #include "base/bitset.h"
 #include "base/id_map.h"
 #include "base/string_map.h"
-#include "schema/change.h"
+#include "schema/ids.h"
 
 struct directory {
     struct memory *memory;

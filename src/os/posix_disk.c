@@ -3,7 +3,6 @@
 #include "os/disk.h"
 #include "os/threads.h"
 
-#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,6 @@
 #include "query/check.h"
 
 #include "query/training.h"
-#include "schema/expression_check.h"
 #include "schema/names.h"
 
 #include <stdio.h>

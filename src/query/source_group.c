@@ -2,8 +2,6 @@
 
 #include "entities/entities.h"
 
-#include <stdio.h>
-
 /* MISSING unless it is a literal or a parameter. */
 static struct value constant(const struct expression *expression, const struct scope *scope)
 {

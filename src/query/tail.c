@@ -1,9 +1,6 @@
 #include "query/tail.h"
 
 #include "query/change_json.h"
-#include "query/lexer.h"
-
-#include <stdio.h>
 
 /* Of a list bound as one parameter, its values stand here one by one. */
 struct tail_wanted {

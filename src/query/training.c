@@ -11,7 +11,6 @@
 #include "query/record.h"
 
 #include <assert.h>
-#include <inttypes.h>
 
 struct waiting_item {
     ordinal item;

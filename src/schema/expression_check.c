@@ -8,7 +8,6 @@
 #include "schema/names.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdio.h>
 
 int spelling_bytes(const struct expression *expression)

@@ -2,9 +2,6 @@
 
 #include "schema/builder.h"
 #include "schema/copy.h"
-#include "schema/mentions.h"
-
-#include <assert.h>
 
 enum { SCHEMA_BYTES_MAXIMUM = 64 << 20 };
 

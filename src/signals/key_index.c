@@ -1,6 +1,5 @@
 #include "signals/key_index.h"
 
-#include <assert.h>
 #include <string.h>
 
 static const struct index_heap nothing;

@@ -14,8 +14,6 @@
  * The vectors are the compiler's; compiled for AVX2 as well, where each is one register. */
 #include "wal/identity.h"
 
-#include "wal/frame.h"
-
 #include <assert.h>
 
 #define LANES       IDENTITY_LANES

@@ -7,7 +7,6 @@
 #include "wal/recovery.h"
 
 #include <assert.h>
-#include <inttypes.h>
 
 /* The first frame to write again; frame_used if there is none. */
 static size_t first_uncertain(const struct scan *scan)

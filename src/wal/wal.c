@@ -4,7 +4,6 @@
 #include "wal/recovery.h"
 #include "wal/wal_private.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -9,7 +9,6 @@
 #include "signals/cold.h"
 #include "signals/features.h"
 #include "storage/key.h"
-#include "wal/wal.h"
 
 #include <math.h>
 

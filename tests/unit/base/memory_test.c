@@ -1,6 +1,5 @@
 #include "base/memory.h"
 
-#include "base/choices.h"
 #include "harness/test.h"
 
 /* Sanitizers end the program at a size that no machine has, unless told to say NULL as malloc does.

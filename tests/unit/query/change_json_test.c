@@ -1,6 +1,7 @@
 #include "query/change_json.h"
 
 #include "base/choices.h"
+#include "query/json_fields.h"
 #include "query/number.h"
 #include "unit/query/world.h"
 

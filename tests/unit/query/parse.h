@@ -6,7 +6,6 @@
 #include "query/statement.h"
 
 #include <stdarg.h>
-#include <stdlib.h>
 
 struct parsed {
     struct memory memory;

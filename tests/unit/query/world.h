@@ -4,7 +4,6 @@
 
 #include "harness/test.h"
 #include "query/bind.h"
-#include "query/json_fields.h"
 #include "unit/schema/declare.h"
 
 enum { WORLD_ARENA_BYTES = 1 << 24, WORLD_DIMENSIONS = 3 };

@@ -1,6 +1,5 @@
 #include "schema/schema.h"
 
-#include "base/choices.h"
 #include "harness/test.h"
 #include "unit/schema/declare.h"
 

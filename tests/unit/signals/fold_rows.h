@@ -6,8 +6,6 @@
 #include "storage/key.h"
 #include "storage/memory_store.h"
 
-#include <stdio.h>
-
 enum { FOLD_ROWS_MAXIMUM = 1 << 26 };
 
 /* Seals, writes and says that it is durable. */
