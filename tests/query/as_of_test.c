@@ -95,8 +95,7 @@ static void names_are_those_of_then(struct test *t)
     struct feed feed;
     CHECK(open_story(&feed));
     const char *text = "RETRIEVE items USING by_year AS OF '2026-11-01T15:59:59Z'";
-    CHECK_EQ(tidal_execute(feed.db, text, NULL, &feed.error), TIDAL_NOT_FOUND);
-    CHECK_TEXT(feed.error.message, "profile 'by_year' does not exist");
+    CHECK(feed_refuses(&feed, text, TIDAL_NOT_FOUND, "profile 'by_year' does not exist"));
     CHECK(feed_gives(&feed, "RETRIEVE items USING by_year AS OF '2026-11-01T16:00:00Z'", "2 1"));
     CHECK(feed_close(&feed));
 }
@@ -119,8 +118,7 @@ static void what_was_dropped_and_renamed_since_is_as_it_was(struct test *t)
     CHECK(
         feed_gives(&feed, "RETRIEVE items SCORE count(like) AS OF '2026-11-01T16:00:00Z'", "2 1"));
     const char *text = "RETRIEVE items SCORE count(heart) AS OF '2026-11-01T16:00:00Z'";
-    CHECK_EQ(tidal_execute(feed.db, text, NULL, &feed.error), TIDAL_INVALID);
-    CHECK_TEXT(feed.error.message, "signal 'heart' does not exist");
+    CHECK(feed_refuses(&feed, text, TIDAL_INVALID, "signal 'heart' does not exist"));
     CHECK(feed_close(&feed));
 }
 

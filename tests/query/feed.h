@@ -59,6 +59,18 @@ __attribute__((format(printf, 2, 3))) static inline bool feed_do(struct feed *fe
     return false;
 }
 
+/* Is the statement refused so, and nothing of it logged? */
+static inline bool feed_refuses(struct feed *feed, const char *text, tidal_code code,
+                                const char *message)
+{
+    uint64_t before = tidal_lsn(feed->db);
+    tidal_code got = tidal_execute(feed->db, text, NULL, &feed->error);
+    if (got == code && strcmp(feed->error.message, message) == 0 && tidal_lsn(feed->db) == before)
+        return true;
+    fprintf(stderr, "    %s\n    -> %s: %s\n", text, tidal_code_name(got), feed->error.message);
+    return false;
+}
+
 /* Runs statements, each ended by a semicolon. */
 static inline bool feed_script(struct feed *feed, const char *script)
 {
@@ -117,6 +129,12 @@ static inline bool feed_gives(struct feed *feed, const char *text, const char *i
     if (strcmp(got, ids) == 0) return true;
     fprintf(stderr, "    %s\n    -> got '%s', want '%s'\n", text, got, ids);
     return false;
+}
+
+/* Equal but for what decayed sums in integers round off. */
+static inline bool feed_near(double a, double b)
+{
+    return fabs(a - b) <= 1e-6 * (fabs(a) + fabs(b) + 1e-9);
 }
 
 /* The item's score by an expression; NaN: it has none. */

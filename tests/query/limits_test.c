@@ -3,20 +3,9 @@
 
 #include <math.h>
 
-static bool near(double a, double b)
-{
-    return fabs(a - b) <= 1e-6 * (fabs(a) + fabs(b) + 1e-9);
-}
-
-/* The score of item 1; NaN: none. */
 static double score(struct feed *feed, const char *expression)
 {
-    char text[512];
-    snprintf(text, sizeof text, "RETRIEVE items SCORE %s LIMIT 10", expression);
-    if (!feed_ask(feed, text)) return (double)NAN;
-    for (size_t i = 0; i < feed->count; i++)
-        if (feed->ids[i] == 1) return feed->scores[i];
-    return (double)NAN;
+    return feed_score(feed, 1, expression);
 }
 
 /* The last two columns of SHOW SIGNALS for a signal. */
@@ -58,7 +47,7 @@ static void who_repeats_himself_is_counted_up_to_the_cap(struct test *t)
     for (int i = 0; i < 5; i++)
         CHECK(feed_do(&feed, "SIGNAL view ON item 1 BY user 7"));
     CHECK(score(&feed, "count(view, 1h)") == 2);
-    CHECK(near(score(&feed, "decay(view, 1h)"), 2));
+    CHECK(feed_near(score(&feed, "decay(view, 1h)"), 2));
     CHECK(feed_do(&feed, "SIGNAL view ON item 1 BY user 8"));
     CHECK(feed_do(&feed, "SIGNAL view ON item 1")); /* by nobody */
     CHECK(score(&feed, "count(view)") == 4);
@@ -84,12 +73,12 @@ static void what_events_weigh_is_what_is_counted_of_them(struct test *t)
     CHECK(feed_do(&feed, "SIGNAL play ON item 1 BY user 9"));
     /* 256 + 128 + 85 of 256, halved and rounded; and one more. */
     double weight = (128 + 64 + 43 + 256) / 256.0;
-    CHECK(near(score(&feed, "count(play, 1h)"), weight));
-    CHECK(near(score(&feed, "count(play)"), weight));
-    CHECK(near(score(&feed, "decay(play, 1h)"), weight));
-    CHECK(near(score(&feed, "velocity(play, 1h)"), weight));
+    CHECK(feed_near(score(&feed, "count(play, 1h)"), weight));
+    CHECK(feed_near(score(&feed, "count(play)"), weight));
+    CHECK(feed_near(score(&feed, "decay(play, 1h)"), weight));
+    CHECK(feed_near(score(&feed, "velocity(play, 1h)"), weight));
     CHECK(feed_do(&feed, "SIGNAL plain ON item 1 BY user 7"));
-    CHECK(near(score(&feed, "ratio(plain, play, prior 2 MEAN 0.5)"), 2 / (weight + 2)));
+    CHECK(feed_near(score(&feed, "ratio(plain, play, prior 2 MEAN 0.5)"), 2 / (weight + 2)));
     CHECK(shows(&feed, "play", "sublinear per 24h, trust", 1));
     CHECK(feed_close(&feed));
 }
@@ -101,12 +90,12 @@ static void a_like_is_taken_back_at_the_weight_that_it_had(struct test *t)
     CHECK(feed_do(&feed, "PUT user 7 {\"trust\": 0.3}"));
     CHECK(feed_do(&feed, "SIGNAL like ON item 1 BY user 7"));
     CHECK(feed_do(&feed, "SIGNAL like ON item 1 BY user 8"));
-    CHECK(near(score(&feed, "decay(like, 1h)"), 1 + 77 / 256.0));
+    CHECK(feed_near(score(&feed, "decay(like, 1h)"), 1 + 77 / 256.0));
     CHECK(feed_do(&feed, "PUT user 7 {\"trust\": 1}"));
-    CHECK(near(score(&feed, "decay(like, 1h)"), 1 + 77 / 256.0));
+    CHECK(feed_near(score(&feed, "decay(like, 1h)"), 1 + 77 / 256.0));
     feed.now_ms += 1000;
     CHECK(feed_do(&feed, "RETRACT SIGNAL like ON item 1 BY user 7"));
-    CHECK(near(score(&feed, "count(like)"), 1));
+    CHECK(feed_near(score(&feed, "count(like)"), 1));
     CHECK(feed_do(&feed, "PUT user 8 {\"trust\": 0}"));
     feed.now_ms += 2000;
     CHECK(feed_do(&feed, "RETRACT SIGNAL like ON item 1 BY user 8"));

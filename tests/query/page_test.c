@@ -33,17 +33,6 @@ static bool next(struct feed *feed, uint64_t *page)
     return ask(feed, text, page);
 }
 
-static bool fails(struct feed *feed, const char *text, tidal_code wanted, const char *message)
-{
-    tidal_query *query = NULL;
-    tidal_code code = tidal_prepare(feed->db, text, -1, &query, &feed->error);
-    if (code == TIDAL_OK) code = tidal_step(query, &feed->error);
-    tidal_query_free(query);
-    if (code == wanted && strcmp(feed->error.message, message) == 0) return true;
-    fprintf(stderr, "    %s\n    -> %d %s\n", text, (int)code, feed->error.message);
-    return false;
-}
-
 /* While what ranks them changes with every page. */
 static void pages_together_are_the_order_of_the_first_moment(struct test *t)
 {
@@ -147,11 +136,11 @@ static void old_pages_make_room_for_new_ones(struct test *t)
     char text[64], message[64];
     snprintf(text, sizeof text, "NEXT PAGE OF %" PRIu64, second);
     snprintf(message, sizeof message, "there is no page %" PRIu64, second);
-    CHECK(fails(&feed, text, TIDAL_NOT_FOUND, message));
+    CHECK(feed_refuses(&feed, text, TIDAL_NOT_FOUND, message));
     feed.now_ms += HOUR_MS;
     snprintf(text, sizeof text, "NEXT PAGE OF %" PRIu64, first);
     snprintf(message, sizeof message, "there is no page %" PRIu64, first);
-    CHECK(fails(&feed, text, TIDAL_NOT_FOUND, message));
+    CHECK(feed_refuses(&feed, text, TIDAL_NOT_FOUND, message));
     CHECK(feed_close(&feed));
 }
 
@@ -160,17 +149,17 @@ static void mistakes_are_told(struct test *t)
     struct feed feed;
     uint64_t page;
     CHECK(world_open(&feed));
-    CHECK(fails(&feed, "NEXT PAGE OF 12", TIDAL_NOT_FOUND, "there is no page 12"));
-    CHECK(fails(&feed, "EXPLAIN RETRIEVE items PAGED", TIDAL_INVALID,
-                "PAGED and EXPLAIN exclude each other"));
-    CHECK(fails(&feed, "WHY NOT item 1 IN RETRIEVE items PAGED", TIDAL_INVALID,
-                "PAGED and WHY NOT exclude each other"));
-    CHECK(fails(&feed, "RETRIEVE items PAGED AS OF LSN 1", TIDAL_INVALID,
-                "PAGED and AS OF exclude each other"));
-    CHECK(fails(&feed, "RETRIEVE items PAGED RECORD", TIDAL_INVALID,
-                "PAGED and RECORD exclude each other"));
-    CHECK(fails(&feed, "RETRIEVE items RETURNING id, explain PAGED", TIDAL_INVALID,
-                "PAGED and RETURNING explain exclude each other"));
+    CHECK(feed_refuses(&feed, "NEXT PAGE OF 12", TIDAL_NOT_FOUND, "there is no page 12"));
+    CHECK(feed_refuses(&feed, "EXPLAIN RETRIEVE items PAGED", TIDAL_INVALID,
+                       "PAGED and EXPLAIN exclude each other"));
+    CHECK(feed_refuses(&feed, "WHY NOT item 1 IN RETRIEVE items PAGED", TIDAL_INVALID,
+                       "PAGED and WHY NOT exclude each other"));
+    CHECK(feed_refuses(&feed, "RETRIEVE items PAGED AS OF LSN 1", TIDAL_INVALID,
+                       "PAGED and AS OF exclude each other"));
+    CHECK(feed_refuses(&feed, "RETRIEVE items PAGED RECORD", TIDAL_INVALID,
+                       "PAGED and RECORD exclude each other"));
+    CHECK(feed_refuses(&feed, "RETRIEVE items RETURNING id, explain PAGED", TIDAL_INVALID,
+                       "PAGED and RETURNING explain exclude each other"));
     CHECK(ask(&feed, "RETRIEVE items LIMIT 100 PAGED", &page));
     CHECK_EQ(page, 0); /* there is no more */
     CHECK(ask(&feed, "RETRIEVE items LIMIT 5", &page));
@@ -179,7 +168,7 @@ static void mistakes_are_told(struct test *t)
     CHECK(ask(&feed, "RETRIEVE items SCORE item.year LIMIT 2 PAGED", &page));
     char text[64];
     snprintf(text, sizeof text, "NEXT PAGE OF %" PRIu64 " LIMIT $n", page);
-    CHECK(fails(&feed, text, TIDAL_INVALID, "parameter '$n' has no value"));
+    CHECK(feed_refuses(&feed, text, TIDAL_INVALID, "parameter '$n' has no value"));
     CHECK(next(&feed, &page));
     CHECK_EQ(feed.ids[0], 3);
     CHECK(feed_close(&feed));

@@ -5,11 +5,6 @@
 
 #define LN_2 0.69314718055994530942
 
-static bool near(double a, double b)
-{
-    return fabs(a - b) <= 1e-6 * (fabs(a) + fabs(b) + 1e-9);
-}
-
 static double score(struct feed *feed, const char *expression)
 {
     return feed_score(feed, 1, expression);
@@ -46,9 +41,9 @@ static void slope_and_the_rate_of_the_young_follow_from_decays(struct test *t)
     struct feed feed;
     CHECK(feed_open(&feed) && fill(&feed, ages_ms, AGES));
     double fast = rate(ages_ms, AGES, HOUR_MS), slow = rate(ages_ms, AGES, DAY_MS);
-    CHECK(near(score(&feed, "rate(view, 1h)"), fast));
-    CHECK(near(score(&feed, "slope(view, 1h, 24h)"), (fast - slow) * LN_2 / (23 * 3600)));
-    CHECK(near(score(&feed, "rate(view, 1h, item.published)"), fast / (1 - exp2(-0.5))));
+    CHECK(feed_near(score(&feed, "rate(view, 1h)"), fast));
+    CHECK(feed_near(score(&feed, "slope(view, 1h, 24h)"), (fast - slow) * LN_2 / (23 * 3600)));
+    CHECK(feed_near(score(&feed, "rate(view, 1h, item.published)"), fast / (1 - exp2(-0.5))));
     CHECK(feed_close(&feed));
 }
 
@@ -71,7 +66,7 @@ static void surge_has_one_prior_for_both_rates(struct test *t)
     struct feed feed;
     CHECK(feed_open(&feed) && fill(&feed, ages_ms, AGES));
     /* 6 an hour now, none before: (6 + 5) / (0 + 5). */
-    CHECK(near(score(&feed, "surge(view, 1h, prior 5)"), 11.0 / 5));
+    CHECK(feed_near(score(&feed, "surge(view, 1h, prior 5)"), 11.0 / 5));
     CHECK(feed_close(&feed));
 }
 
@@ -87,7 +82,7 @@ static void bounds_samples_and_extremes(struct test *t)
     CHECK(feed_do(&feed, "SIGNAL stars ON item 1 VALUE 4"));
     CHECK(fabs(score(&feed, "wilson(like, view)") - 0.362262) < 1e-6);
     CHECK(fabs(score(&feed, "wilson(like, view, 1.96)") - 0.299295) < 1e-6);
-    CHECK(near(score(&feed, "lowest(stars, 24h) * 10 + highest(stars)"), -21));
+    CHECK(feed_near(score(&feed, "lowest(stars, 24h) * 10 + highest(stars)"), -21));
     double first = score(&feed, "thompson(like, view, 7, prior 10 MEAN 0.5)");
     CHECK(first > 0.2 && first < 0.8);
     CHECK(first == score(&feed, "thompson(like, view, 7, prior 10 MEAN 0.5)"));

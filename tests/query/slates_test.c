@@ -31,16 +31,6 @@ static uint64_t record(struct feed *feed, const char *text)
     return 0;
 }
 
-static bool is_refused(struct feed *feed, const char *text, tidal_code code, const char *message)
-{
-    uint64_t before = tidal_lsn(feed->db);
-    tidal_code got = tidal_execute(feed->db, text, NULL, &feed->error);
-    if (got == code && strcmp(feed->error.message, message) == 0 && tidal_lsn(feed->db) == before)
-        return true;
-    fprintf(stderr, "    %s\n    -> %s: %s\n", text, tidal_code_name(got), feed->error.message);
-    return false;
-}
-
 static void what_was_served_is_not_served_again_for_its_time(struct test *t)
 {
     struct feed feed;
@@ -234,30 +224,30 @@ static void a_record_is_a_write_of_what_is_served_now(struct test *t)
 {
     struct feed feed;
     CHECK(open_feed(&feed));
-    CHECK(is_refused(&feed, ASK " AS OF LSN 5 RECORD", TIDAL_INVALID,
-                     "RECORD and AS OF exclude each other"));
-    CHECK(is_refused(&feed, "EXPLAIN " ASK " RECORD", TIDAL_INVALID,
-                     "EXPLAIN serves nothing that RECORD could log"));
-    CHECK(is_refused(&feed, "WHY NOT item 1 IN " ASK " RECORD", TIDAL_INVALID,
-                     "WHY NOT serves nothing that RECORD could log"));
-    CHECK(
-        is_refused(&feed, ASK " RETURNING slate", TIDAL_INVALID, "RETURNING slate without RECORD"));
-    CHECK(is_refused(&feed, ASK " NOW '2026-11-01T10:00:06Z' RECORD", TIDAL_INVALID,
-                     "the slate's NOW 2026-11-01T10:00:06Z is in the future: it is "
-                     "2026-11-01T10:00:00Z now"));
-    CHECK(is_refused(&feed,
-                     ASK " CONTEXT surface = '0123456789012345678901234567890123456789"
-                         "0123456789012345678901234' RECORD",
-                     TIDAL_LIMIT, "the surface has 65 bytes"));
-    CHECK(is_refused(&feed, "SHOW SLATE 3", TIDAL_NOT_FOUND,
-                     "there is no slate 3: that LSN is of a define"));
-    CHECK(is_refused(&feed, "SHOW SLATE 99", TIDAL_NOT_FOUND,
-                     "there is no slate 99: that LSN was not given yet"));
-    CHECK(is_refused(&feed, "SIGNAL view ON item 1 SLATE 99", TIDAL_INVALID,
-                     "slate 99 was not served yet: the log ends at 13"));
-    CHECK(is_refused(&feed, "SIGNAL view ON item 1 SLATE 0", TIDAL_INVALID, "SLATE cannot be 0"));
-    CHECK(is_refused(&feed, "SIGNAL view ON item 1 SLATE 1 POSITION 4294967295", TIDAL_INVALID,
-                     "POSITION cannot be 4294967295"));
+    CHECK(feed_refuses(&feed, ASK " AS OF LSN 5 RECORD", TIDAL_INVALID,
+                       "RECORD and AS OF exclude each other"));
+    CHECK(feed_refuses(&feed, "EXPLAIN " ASK " RECORD", TIDAL_INVALID,
+                       "EXPLAIN serves nothing that RECORD could log"));
+    CHECK(feed_refuses(&feed, "WHY NOT item 1 IN " ASK " RECORD", TIDAL_INVALID,
+                       "WHY NOT serves nothing that RECORD could log"));
+    CHECK(feed_refuses(&feed, ASK " RETURNING slate", TIDAL_INVALID,
+                       "RETURNING slate without RECORD"));
+    CHECK(feed_refuses(&feed, ASK " NOW '2026-11-01T10:00:06Z' RECORD", TIDAL_INVALID,
+                       "the slate's NOW 2026-11-01T10:00:06Z is in the future: it is "
+                       "2026-11-01T10:00:00Z now"));
+    CHECK(feed_refuses(&feed,
+                       ASK " CONTEXT surface = '0123456789012345678901234567890123456789"
+                           "0123456789012345678901234' RECORD",
+                       TIDAL_LIMIT, "the surface has 65 bytes"));
+    CHECK(feed_refuses(&feed, "SHOW SLATE 3", TIDAL_NOT_FOUND,
+                       "there is no slate 3: that LSN is of a define"));
+    CHECK(feed_refuses(&feed, "SHOW SLATE 99", TIDAL_NOT_FOUND,
+                       "there is no slate 99: that LSN was not given yet"));
+    CHECK(feed_refuses(&feed, "SIGNAL view ON item 1 SLATE 99", TIDAL_INVALID,
+                       "slate 99 was not served yet: the log ends at 13"));
+    CHECK(feed_refuses(&feed, "SIGNAL view ON item 1 SLATE 0", TIDAL_INVALID, "SLATE cannot be 0"));
+    CHECK(feed_refuses(&feed, "SIGNAL view ON item 1 SLATE 1 POSITION 4294967295", TIDAL_INVALID,
+                       "POSITION cannot be 4294967295"));
     CHECK(feed_close(&feed));
 }
 
@@ -286,7 +276,7 @@ static void it_is_there_after_a_restart_and_refused_where_nothing_is_written(str
     CHECK(feed_close(&feed));
     CHECK(open_at(&feed, &folder, true));
     CHECK(feed_gives(&feed, ASK, "4 2"));
-    CHECK(is_refused(&feed, ASK " RECORD", TIDAL_READ_ONLY, "the database was opened read-only"));
+    CHECK(feed_refuses(&feed, ASK " RECORD", TIDAL_READ_ONLY, "the database was opened read-only"));
     CHECK(shows(&feed, slate, ITEM, "3"));
     CHECK(feed_close(&feed));
     CHECK(open_at(&feed, &folder, false));
@@ -305,11 +295,11 @@ static void who_is_forgotten_was_served_nothing(struct test *t)
     char text[64], message[96];
     snprintf(text, sizeof text, "SHOW SLATE %" PRIu64, slate);
     snprintf(message, sizeof message, "there is no slate %" PRIu64 ": its user is gone", slate);
-    CHECK(is_refused(&feed, text, TIDAL_NOT_FOUND, message));
+    CHECK(feed_refuses(&feed, text, TIDAL_NOT_FOUND, message));
     CHECK(feed_gives(&feed, ASK, "3 1"));
     /* A stranger by the same id. */
     CHECK(record(&feed, ASK " RECORD") > 0);
-    CHECK(is_refused(&feed, text, TIDAL_NOT_FOUND, message));
+    CHECK(feed_refuses(&feed, text, TIDAL_NOT_FOUND, message));
     CHECK(feed_close(&feed));
 }
 

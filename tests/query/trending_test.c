@@ -170,14 +170,8 @@ static void mistakes_are_told(struct test *t)
     };
     struct feed feed;
     CHECK(world_open(&feed));
-    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
-        tidal_query *query = NULL;
-        tidal_code code = tidal_prepare(feed.db, mistakes[i].text, -1, &query, &feed.error);
-        if (code == TIDAL_OK) code = tidal_step(query, &feed.error);
-        CHECK_EQ(code, TIDAL_INVALID);
-        CHECK_TEXT(feed.error.message, mistakes[i].message);
-        tidal_query_free(query);
-    }
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++)
+        CHECK(feed_refuses(&feed, mistakes[i].text, TIDAL_INVALID, mistakes[i].message));
     CHECK(feed_close(&feed));
 }
 
