@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . bench/settings.sh
-[ $# -gt 0 ] || set -- write query open personal coengagement
+[ $# -gt 0 ] || set -- write query open personal coengagement backfill
 ratings=all
 [ "$scale" = full ] || ratings=12000
 

@@ -5,8 +5,9 @@
 
 enum {
     READ_AT_ONCE = 4096, /* entries */
-    NEAR = 1024,         /* so few behind, the rest is read while writing is held up */
-    ROUND_PAIRS = 1024,  /* looked at meanwhile */
+    NEAR = 128,          /* so few behind, the rest is read while writing is held up, */
+    NEAR_STILL = 4,      /* if it has not become so many times that */
+    ROUND_PAIRS = 256,   /* looked at meanwhile */
     CHANGE_PAIRS = 64,   /* a change is applied as a whole: in well under a slice */
     CHANGE_BYTES = 8192,
     ROUND_CHANGES = ROUND_PAIRS / CHANGE_PAIRS + 1
@@ -20,8 +21,9 @@ struct backfill_job {
     int64_t since_ms; /* what the shadow has counted: all, or what happened after this */
     bool signals[LIMIT_SIGNAL_IDS];
     lsn defined[LIMIT_SIGNAL_IDS];
-    size_t signal; /* being brought, */
-    ordinal next;  /* from this entity on */
+    size_t signal;   /* being brought, */
+    ordinal next;    /* from this entity on */
+    unsigned missed; /* rounds in turn before which more was written than may be read in one */
 };
 
 void backfiller_init(struct backfiller *backfiller, int rank)
@@ -251,13 +253,17 @@ static enum code gather(struct database *database, struct round *round, bool *is
     return add(database, round, &end, error);
 }
 
-static enum code append(struct database *database, struct round *round, struct error *error)
+/* *brought: the last LSN of it. */
+static enum code append(struct database *database, struct round *round, lsn *brought,
+                        struct error *error)
 {
     enum code code = CODE_OK;
     if (round->count == 0) return CODE_OK;
     code = wal_append(database->wal, round->records, round->count, 0, round->results, error);
-    if (code == CODE_OK)
-        return database_wait(database, round->results[round->count - 1].lsn, error);
+    if (code == CODE_OK) {
+        *brought = round->results[round->count - 1].lsn;
+        return CODE_OK;
+    }
     for (size_t i = 0; i < round->count; i++)
         write_unreserve(database, round->records[i].payload);
     if (code == CODE_LIMIT) keeper_wake(database);
@@ -274,7 +280,7 @@ static bool is_still_due(struct database *database, const struct backfill_job *j
     return due && defined == job->defined[job->signal];
 }
 
-static enum code bring(struct database *database, struct error *error)
+static enum code bring(struct database *database, lsn *brought, struct error *error)
 {
     struct backfill_job *job = database->backfiller.job;
     struct round round = {.count = 0};
@@ -284,7 +290,7 @@ static enum code bring(struct database *database, struct error *error)
     if (is_still_due(database, job)) {
         code = gather(database, &round, &is_last, error);
         if (code == CODE_OK) {
-            code = append(database, &round, error);
+            code = append(database, &round, brought, error);
         } else {
             for (size_t i = 0; i < round.count; i++)
                 write_unreserve(database, round.records[i].payload);
@@ -296,20 +302,34 @@ static enum code bring(struct database *database, struct error *error)
     return code;
 }
 
-/* While this holds the lock nothing is written, and all that was is applied. */
+/* Has the shadow read so much that the rest may be read in this round?  Where others write faster
+ * than that, time after time, more of it may. */
+static bool is_near(struct backfill_job *job, lsn last)
+{
+    if (!job->shadow) return true;
+    lsn behind = last - atomic_load(&job->shadow->applied);
+    bool near = behind <= (lsn)NEAR_STILL * NEAR << job->missed;
+    job->missed = near ? 0 : job->missed + (job->missed < 32);
+    return near;
+}
+
+/* While this holds the lock nothing is written, and all that was is applied.  What is brought is
+ * synced when it is given up: what is written then comes behind it in the log. */
 static enum code bring_exclusively(struct database *database, struct error *error)
 {
     struct backfill_job *job = database->backfiller.job;
-    enum code code;
+    lsn brought = 0;
+    /* So that there is little left to wait for under the lock. */
+    enum code code = database_wait(database, wal_last(database->wal), error);
+    if (code != CODE_OK) return code;
     phase_lock_write(&database->admission);
     lsn last = wal_last(database->wal);
     code = database_wait(database, last, error);
-    lsn read = job->shadow ? atomic_load(&job->shadow->applied) : last;
-    bool is_near = last - read <= 4 * (lsn)NEAR;
-    if (code == CODE_OK && is_near && job->shadow) code = read_on(database, last, SIZE_MAX, error);
-    if (code == CODE_OK && is_near) code = bring(database, error);
+    bool near = is_near(job, last);
+    if (code == CODE_OK && near && job->shadow) code = read_on(database, last, SIZE_MAX, error);
+    if (code == CODE_OK && near) code = bring(database, &brought, error);
     phase_unlock_write(&database->admission);
-    return code;
+    return code == CODE_OK && brought > 0 ? database_wait(database, brought, error) : code;
 }
 
 static enum code go_on(struct database *database, struct error *error)
