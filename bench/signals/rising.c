@@ -190,8 +190,10 @@ static void ask(struct trending_bench *bench, struct trending_figures *figures)
         samples_add(&popular, (measure_thread_seconds() - start) * 1e6);
     }
     double start = measure_thread_seconds();
-    (void)features_top(bench->kept[POPULAR].ledger, &decay, bench->now_ms, bench->list, LISTED,
-                       NULL);
+    (void)features_top(bench->kept[POPULAR].ledger, &(struct top_question){.feature = &decay,
+                                                                           .now_ms = bench->now_ms,
+                                                                           .out = bench->list,
+                                                                           .limit = LISTED});
     samples_add(&figures->scan, (measure_thread_seconds() - start) * 1e6);
     samples_add(&figures->p50, samples_quantile(&trending, 0.5));
     samples_add(&figures->p99, samples_quantile(&trending, 0.99));

@@ -117,30 +117,27 @@ static bool draw_held(struct candidates *candidates, size_t index,
     return code == CODE_OK && add_ranked(candidates, index, list, count, wanted);
 }
 
-/* By a feature of all records.  Asks for more until enough of them are eligible, or there are no
- * more. */
+/* By a feature of all records. */
 static bool draw_top(struct candidates *candidates, size_t index,
                      const struct source_definition *source)
 {
     const struct scope *scope = &candidates->scope;
     size_t all = entities_count(scope->view->entities, ENTITY_ITEM);
-    size_t wanted = source->limit < 0 ? all : (size_t)source->limit, asked = wanted + 64;
+    size_t wanted = source->limit < 0 || (size_t)source->limit > all ? all : (size_t)source->limit;
     struct feature feature = {.op =
                                   source->kind == SOURCE_POPULAR ? FEATURE_DECAY : FEATURE_VELOCITY,
                               .signal = source->signal_id,
                               .slot = source->window_index};
-    for (;; asked *= 4) {
-        if (asked > all) asked = all;
-        struct ranked *list = arena_array(scope->arena, asked + 1, sizeof *list);
-        if (!list) return false;
-        size_t found = features_top(scope->view->ledger, &feature, scope->now_ms, list, asked,
-                                    scope->view->cold);
-        size_t eligible = 0;
-        for (size_t i = 0; i < found; i++)
-            eligible += bitset_has(candidates->eligible, list[i].entity);
-        if (eligible < wanted && found == asked && asked < all) continue;
-        return add_ranked(candidates, index, list, found, wanted);
-    }
+    struct ranked *list = arena_array(scope->arena, wanted + 1, sizeof *list);
+    if (!list) return false;
+    size_t found =
+        features_top(scope->view->ledger, &(struct top_question){.feature = &feature,
+                                                                 .now_ms = scope->now_ms,
+                                                                 .among = candidates->eligible,
+                                                                 .out = list,
+                                                                 .limit = wanted,
+                                                                 .cold = scope->view->cold});
+    return add_ranked(candidates, index, list, found, wanted);
 }
 
 /* An index is of what was counted, and not of an estimate; only of one are there groups. */

@@ -442,31 +442,35 @@ int64_t features_count(const struct ledger *ledger, signal_id signal, uint8_t sl
     return held_window(held, layout, ring, &window).count;
 }
 
-/* Those of the signal from *next on, `most` at a time. */
-static size_t list_some(const struct signal_table *table, size_t *next, ordinal *ordinals,
-                        size_t most)
+enum { LISTED = 512 };
+
+/* Those of the signal from *next on that are among the wanted, so many at a time. */
+static size_t list_some(const struct signal_table *table, const struct bitset *among, size_t *next,
+                        ordinal ordinals[LISTED])
 {
     size_t count = 0;
-    for (; *next < slots_end(&table->slots) && count < most; ++*next)
+    for (; *next < slots_end(&table->slots) && count < LISTED; ++*next) {
+        if (among && !bitset_has(among, (uint32_t)*next)) continue;
         if (slots_find(&table->slots, (ordinal)*next) != 0) ordinals[count++] = (ordinal)*next;
+    }
     return count;
 }
 
-size_t features_top(const struct ledger *ledger, const struct feature *feature, int64_t now_ms,
-                    struct ranked *out, size_t limit, struct cold_reader *cold)
+size_t features_top(const struct ledger *ledger, const struct top_question *question)
 {
-    enum { TOGETHER = 512 };
     struct pass pass;
     pass.count = pass.table_count = 0;
-    struct ranked_top top = {out, limit, 0};
-    ordinal ordinals[TOGETHER];
-    double values[TOGETHER];
-    bool missing[TOGETHER];
+    struct ranked_top top = {question->out, question->limit, 0};
+    ordinal ordinals[LISTED];
+    double values[LISTED];
+    bool missing[LISTED];
     size_t next = 0, count;
-    pass_add(&pass, ledger, now_ms, &(struct feature_question){feature, {values, missing, cold}});
+    const struct feature_column column = {values, missing, question->cold};
+    pass_add(&pass, ledger, question->now_ms,
+             &(struct feature_question){question->feature, column});
     const struct signal_table *table = pass.features[0].table;
-    if (limit == 0) return 0;
-    while ((count = list_some(table, &next, ordinals, TOGETHER)) > 0) {
+    if (question->limit == 0) return 0;
+    while ((count = list_some(table, question->among, &next, ordinals)) > 0) {
         pass_read(&pass, ordinals, count);
         for (size_t i = 0; i < count; i++) {
             struct ranked found = {.entity = ordinals[i], .value = values[i]};

@@ -5,6 +5,7 @@
 #ifndef TIDAL_SIGNALS_FEATURES_H
 #define TIDAL_SIGNALS_FEATURES_H
 
+#include "base/bitset.h"
 #include "signals/ledger.h"
 
 enum feature_op {
@@ -70,11 +71,18 @@ struct ranked {
     entity_id id;
     double value;
 };
+struct top_question {
+    const struct feature *feature;
+    int64_t now_ms;
+    const struct bitset *among; /* NULL: all entities */
+    struct ranked *out;
+    size_t limit;
+    struct cold_reader *cold; /* NULL: the ledger has no budget */
+};
 /* The entities with the highest values above 0 of a feature now, highest first, equal ones by lower
- * id.  Fills `out`, returns their number (<= limit).  Scans all records of the signal, and reads
- * what is cold by `cold` (NULL: the ledger has no budget): O(records + n log limit). */
-size_t features_top(const struct ledger *ledger, const struct feature *feature, int64_t now_ms,
-                    struct ranked *out, size_t limit, struct cold_reader *cold);
+ * id.  Fills `out`, returns their number (<= limit).  Looks at each record of the signal that is
+ * among them once, and reads those that are cold: O(records + n log limit). */
+size_t features_top(const struct ledger *ledger, const struct top_question *question);
 
 /* The two sides of a velocity, of a pair that is not cold: the count in window `slot`, and the
  * usual one, by its baseline. */

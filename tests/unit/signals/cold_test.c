@@ -213,10 +213,16 @@ static bool same_feature(struct pair_of_ledgers *pair, const struct feature *fea
     cold_reader_init(&reader, cold, &pair->cold.world.memory);
     features_read(warm, feature, pair->now_ms, all, ENTITIES,
                   (struct feature_column){values[0], missing[0], NULL});
-    size_t count = features_top(warm, feature, pair->now_ms, top[0], 20, NULL);
+    size_t count = features_top(
+        warm, &(struct top_question){
+                  .feature = feature, .now_ms = pair->now_ms, .out = top[0], .limit = 20});
     features_read(cold, feature, pair->now_ms, all, ENTITIES,
                   (struct feature_column){values[1], missing[1], &reader});
-    bool same = features_top(cold, feature, pair->now_ms, top[1], 20, &reader) == count;
+    bool same = features_top(cold, &(struct top_question){.feature = feature,
+                                                          .now_ms = pair->now_ms,
+                                                          .out = top[1],
+                                                          .limit = 20,
+                                                          .cold = &reader}) == count;
     pair->cold_seen += reader.count;
     if (cold_reader_end(&reader, &error) != CODE_OK) return false;
     return same && same_bits(values[0], values[1], sizeof values[0]) &&
@@ -483,6 +489,37 @@ static void a_reader_keeps_what_it_has_read(struct test *t)
     side_release(&side);
 }
 
+/* However few of the others are wanted: each once. */
+static void the_highest_of_some_are_found_by_reading_those_alone(struct test *t)
+{
+    enum { COUNT = 3000, EACH = 7 };
+    const struct feature feature = {.op = FEATURE_COUNT, .signal = VIEW, .slot = WINDOW_ALL};
+    static struct ranked found[COUNT];
+    struct side side;
+    struct cold_reader reader;
+    struct bitset among;
+    CHECK(side_init(&side, 1));
+    CHECK(fill(&side, COUNT));
+    CHECK(checkpoint(&side, START + COUNT * MINUTE));
+    bitset_init(&among, &side.world.memory);
+    for (uint32_t i = 0; i < COUNT; i += EACH)
+        CHECK(bitset_set(&among, i));
+    cold_reader_init(&reader, side.world.ledger, &side.world.memory);
+    struct top_question question = {.feature = &feature,
+                                    .now_ms = START + COUNT * MINUTE,
+                                    .among = &among,
+                                    .out = found,
+                                    .limit = 5,
+                                    .cold = &reader};
+    CHECK_EQ(features_top(side.world.ledger, &question), 5);
+    for (size_t i = 0; i < 5; i++)
+        CHECK_EQ(found[i].entity, i * EACH);
+    CHECK_EQ(reader.count, (COUNT + EACH - 1) / EACH);
+    CHECK_EQ(cold_reader_end(&reader, &side.world.error), CODE_OK);
+    bitset_release(&among);
+    side_release(&side);
+}
+
 int main(int argc, char **argv)
 {
     return RUN(
@@ -490,5 +527,6 @@ int main(int argc, char **argv)
         CASE(what_is_over_the_budget_goes_and_the_oldest_goes_first),
         CASE(a_ledger_that_fits_has_nothing_cold), CASE(a_signal_with_an_index_over_it_stays),
         CASE(a_store_that_cannot_be_read_is_an_error_and_changes_nothing),
-        CASE(a_row_that_is_damaged_or_gone_is_an_error), CASE(a_reader_keeps_what_it_has_read));
+        CASE(a_row_that_is_damaged_or_gone_is_an_error), CASE(a_reader_keeps_what_it_has_read),
+        CASE(the_highest_of_some_are_found_by_reading_those_alone));
 }

@@ -167,6 +167,15 @@ static void rate_is_lambda_times_decay(struct test *t)
     world_release(&world);
 }
 
+/* Of all entities, in a ledger without a budget. */
+static size_t top_of(const struct ledger *ledger, const struct feature *feature, int64_t now_ms,
+                     struct ranked *out, size_t limit)
+{
+    return features_top(
+        ledger,
+        &(struct top_question){.feature = feature, .now_ms = now_ms, .out = out, .limit = limit});
+}
+
 static void an_entity_without_a_record_reads_as_nothing(struct test *t)
 {
     struct world world;
@@ -221,11 +230,11 @@ static void what_a_record_is_too_old_to_have_reads_as_nothing(struct test *t)
     CHECK(world_read(&world, count, 0, START) == 0);
     CHECK(world_read(&world, rate, 0, START) == 0);
     CHECK_EQ(features_count(world.ledger, SIGNAL_IMPRESSION, 0, 0, START), 0);
-    CHECK_EQ(features_top(
-                 world.ledger,
-                 &(struct feature){.op = FEATURE_VELOCITY, .signal = SIGNAL_IMPRESSION, .slot = 0},
-                 START, &found, 1, NULL),
-             0);
+    CHECK_EQ(
+        top_of(world.ledger,
+               &(struct feature){.op = FEATURE_VELOCITY, .signal = SIGNAL_IMPRESSION, .slot = 0},
+               START, &found, 1),
+        0);
     count.slot = WINDOW_ALL;
     CHECK(world_read(&world, count, 0, START) == 1);
     world_release(&world);
@@ -318,9 +327,9 @@ static void trending_is_what_a_sort_of_all_velocities_gives(struct test *t)
     struct feature feature = {.op = FEATURE_VELOCITY, .signal = VIEW, .slot = 1};
     struct ranked found[MANY];
     for (size_t limit = 1; limit <= MANY; limit = limit == 1 ? LIMIT : limit + 275) {
-        size_t count = features_top(
-            world.ledger, &(struct feature){.op = FEATURE_VELOCITY, .signal = VIEW, .slot = 1},
-            now_ms, found, limit, NULL);
+        size_t count = top_of(world.ledger,
+                              &(struct feature){.op = FEATURE_VELOCITY, .signal = VIEW, .slot = 1},
+                              now_ms, found, limit);
         CHECK(count <= limit && count > 0);
         for (size_t i = 0; i < count; i++) {
             CHECK(found[i].value > 0);
@@ -342,13 +351,13 @@ static void trending_is_what_a_sort_of_all_velocities_gives(struct test *t)
                   (velocity == found[count - 1].value && world_id(entity) > found[count - 1].id));
         }
     }
-    CHECK_EQ(features_top(world.ledger,
-                          &(struct feature){.op = FEATURE_VELOCITY, .signal = VIEW, .slot = 1},
-                          now_ms, found, 0, NULL),
+    CHECK_EQ(top_of(world.ledger,
+                    &(struct feature){.op = FEATURE_VELOCITY, .signal = VIEW, .slot = 1}, now_ms,
+                    found, 0),
              0);
-    CHECK_EQ(features_top(world.ledger,
-                          &(struct feature){.op = FEATURE_VELOCITY, .signal = VIEW, .slot = 1},
-                          now_ms + 60 * DAY, found, LIMIT, NULL),
+    CHECK_EQ(top_of(world.ledger,
+                    &(struct feature){.op = FEATURE_VELOCITY, .signal = VIEW, .slot = 1},
+                    now_ms + 60 * DAY, found, LIMIT),
              0);
     choices_release(&choices);
     world_release(&world);
@@ -364,9 +373,8 @@ static void a_burst_trends_above_what_is_merely_popular(struct test *t)
     for (int i = 0; i < 15; i++) /* 15 in the last hour, nothing before */
         CHECK_EQ(world_signal(&world, VIEW, 1, now_ms - i * MINUTE, ONE), CODE_OK);
     struct ranked found[2];
-    CHECK(features_top(world.ledger,
-                       &(struct feature){.op = FEATURE_VELOCITY, .signal = VIEW, .slot = 1}, now_ms,
-                       found, 2, NULL) >= 1);
+    CHECK(top_of(world.ledger, &(struct feature){.op = FEATURE_VELOCITY, .signal = VIEW, .slot = 1},
+                 now_ms, found, 2) >= 1);
     CHECK_EQ(found[0].entity, 1);
     world_release(&world);
 }

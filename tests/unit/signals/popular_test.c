@@ -110,7 +110,10 @@ static size_t scan(struct popular_world *w, const struct popular_question *quest
     static struct ranked all[ITEMS];
     struct feature feature = {
         .op = FEATURE_DECAY, .signal = question->signal->id, .slot = question->slot};
-    size_t count = features_top(w->world.ledger, &feature, question->now_ms, all, ITEMS, NULL),
+    size_t count = features_top(w->world.ledger, &(struct top_question){.feature = &feature,
+                                                                        .now_ms = question->now_ms,
+                                                                        .out = all,
+                                                                        .limit = ITEMS}),
            kept = 0;
     for (size_t i = 0; i < count && kept < question->limit; i++) {
         ordinal item = all[i].entity;
