@@ -74,7 +74,7 @@ static bool side_remove(struct edges *edges, struct side *side, ordinal entity, 
 
 void edges_adopt(struct edges *edges, const struct schema *schema)
 {
-    if (edges->schema == schema && edges->text_count == schema->text_count) return;
+    if (edges->is_adopted && edges->text_count == schema->text_count) return;
     for (size_t i = 0; i < schema->relation_count && i < LIMIT_RELATION_IDS; i++) {
         struct relation_table *table = &edges->tables[i];
         table->from = schema->relations[i].from;
@@ -83,7 +83,7 @@ void edges_adopt(struct edges *edges, const struct schema *schema)
         table->dropped = schema->relations[i].dropped;
     }
     edges->table_count = schema->relation_count;
-    edges->schema = schema;
+    edges->is_adopted = true;
     edges->text_count = schema->text_count;
 }
 

@@ -36,8 +36,8 @@ struct edges {
     struct memory *memory;
     ordinal (*ordinal_of)(void *context, enum entity_kind kind, entity_id id);
     void *context;
-    const struct schema *schema; /* the one that the tables follow; compared, never followed */
-    size_t text_count;           /* of the same: no two schemas of a database share both */
+    bool is_adopted;   /* the tables are those of a schema, */
+    size_t text_count; /* which has so many texts: no two of a database have as many */
     struct relation_table tables[LIMIT_RELATION_IDS];
     size_t table_count;
     struct dirty_rows rows; /* entries: struct dirty_edge */

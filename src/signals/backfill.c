@@ -38,7 +38,7 @@ struct backfill_state backfill_state(const struct ledger *ledger, signal_id sign
 bool backfill_focus(struct ledger *whole, const struct ledger *like,
                     const bool signals[LIMIT_SIGNAL_IDS])
 {
-    assert(!whole->focus && !whole->schema);
+    assert(!whole->focus && !whole->is_adopted);
     whole->focus = memory_allocate_zeroed(whole->memory, sizeof *whole->focus);
     if (!whole->focus) return false;
     for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++) {

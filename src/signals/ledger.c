@@ -303,7 +303,7 @@ static void layout_of(const struct ledger *ledger, const struct signal *signal,
 
 bool ledger_adopt(struct ledger *ledger, const struct schema *schema, lsn defined, int64_t since_ms)
 {
-    if (ledger->schema == schema && ledger->text_count == schema->text_count) return true;
+    if (ledger->is_adopted && ledger->text_count == schema->text_count) return true;
     for (size_t i = 0; i < schema->signal_count && i < LIMIT_SIGNAL_IDS; i++) {
         struct signal_table *table = &ledger->tables[i];
         struct layout layout;
@@ -325,7 +325,7 @@ bool ledger_adopt(struct ledger *ledger, const struct schema *schema, lsn define
         table->known = true;
         table->idle = ledger->focus && !ledger->focus->is[i];
     }
-    ledger->schema = schema;
+    ledger->is_adopted = true;
     ledger->text_count = schema->text_count;
     return true;
 }

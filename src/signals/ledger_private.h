@@ -44,8 +44,8 @@ struct ledger {
     struct memory *memory;
     struct ledger_ids ids;
     struct pool pool;
-    const struct schema *schema;  /* the one that the layouts follow; compared, never followed */
-    size_t text_count;            /* of the same: no two schemas of a database share both */
+    bool is_adopted;              /* the layouts are those of a schema, */
+    size_t text_count;            /* which has so many texts: no two of a database have as many */
     struct ledger_focus *focus;   /* NULL: it counts all signals, as the schema has them */
     bool gaps_dirty, gaps_sealed; /* their row is not as in the store; it is being written */
     struct signal_table tables[LIMIT_SIGNAL_IDS];

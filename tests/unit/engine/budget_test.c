@@ -128,6 +128,37 @@ static void an_event_on_what_cannot_be_read_ends_the_handle_and_is_in_the_log(st
     world_release(&world);
 }
 
+/* One that lays records out anew reads all cold ones in.  Nothing is asked of the half-way state,
+ * and closing writes none of it; what was defined is defined when the store can be read again. */
+static void a_definition_for_which_a_store_cannot_be_read_ends_the_handle_likewise(struct test *t)
+{
+    static const char later[] = "DEFINE SIGNAL view ON item HALF LIFE 1h, 24h WINDOWS 1h, 24h, 7d";
+    struct world world;
+    struct database_status status;
+    struct change event = signal_of(VIEW, 7, 2, WORLD_NOW_MS);
+    uint8_t hash[32];
+    uint64_t id;
+    CHECK(begin(&world, 1));
+    CHECK_EQ(database_checkpoint(world.database, &world.error), CODE_OK);
+    memory_store_refuse_many(world.store, true);
+    CHECK_EQ(world_define(&world, later), CODE_FAILED);
+    CHECK_EQ(world_write(&world, &event), CODE_FAILED);
+    CHECK_EQ(world_define(&world, "DEFINE FIELD year ON item INTEGER"), CODE_FAILED);
+    CHECK_EQ(ask(&world, "RETRIEVE items LIMIT 1", &id), CODE_FAILED);
+    CHECK_EQ(database_state_hash(world.database, hash, &world.error), CODE_FAILED);
+    CHECK_EQ(database_checkpoint(world.database, &world.error), CODE_FAILED);
+    budget_keep(world.database);
+    database_status(world.database, &status);
+    CHECK_EQ(world_close(&world), CODE_OK); /* which writes nothing */
+    memory_store_refuse_many(world.store, false);
+    CHECK_EQ(world_open(&world), CODE_OK);
+    CHECK_EQ(world_write(&world, &event), CODE_OK);
+    CHECK_EQ(ask(&world, "RETRIEVE items SCORE count(view, 7d) LIMIT 1", &id), CODE_OK);
+    CHECK_EQ(id, 7);
+    CHECK_EQ(database_check(world.database, &world.error), CODE_OK);
+    world_release(&world);
+}
+
 static void who_only_reads_has_all_in_memory(struct test *t)
 {
     struct world world;
@@ -302,6 +333,7 @@ int main(int argc, char **argv)
                CASE(opening_takes_as_long_as_there_is_to_load),
                CASE(a_question_about_what_cannot_be_read_is_refused),
                CASE(an_event_on_what_cannot_be_read_ends_the_handle_and_is_in_the_log),
+               CASE(a_definition_for_which_a_store_cannot_be_read_ends_the_handle_likewise),
                CASE(who_only_reads_has_all_in_memory),
                CASE(the_keeper_holds_to_the_budget_while_events_come));
 }
