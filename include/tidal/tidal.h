@@ -170,7 +170,9 @@ typedef struct tidal_options {
                                    are read there when a query or an event asks for them; no answer
                                    changes by it.  Held to at each checkpoint; between two, what
                                    changed since the last comes on top, and a quarter of this
-                                   brings the next about.  Signals with POPULAR stay in memory, and
+                                   brings the next about.  What says which pairs there are, some 8
+                                   bytes a pair, counts and stays: if it takes nearly all, pairs
+                                   still have an eighth of this.  Signals with POPULAR stay, and
                                    so does all of a database that is opened read_only, and the
                                    state of AS OF.  A query, or an event, for which the store
                                    cannot be read fails: the one with TIDAL_IO or TIDAL_CORRUPT, the

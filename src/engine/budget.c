@@ -7,7 +7,12 @@
  * Read in: a group's pairs are asked for together before the exclusive lock is taken, under the
  * shared one, so that no query waits for the disk behind an event: until they take a quarter of the
  * budget.  What is cold still when it is applied is read then, alone.  A store that cannot be read
- * ends the handle, as one that cannot be written does: the log has everything. */
+ * ends the handle, as one that cannot be written does: the log has everything.
+ *
+ * Where the directory alone is about the budget, or over it, the rules are the same with more room:
+ * pairs keep an eighth of the budget (signals/cold.h).  And what is done is bounded by what comes:
+ * a walk over the directory comes when at least a sixteenth of its bytes have, and a checkpoint for
+ * the budget's sake when what it would write is a quarter of it. */
 #include "engine/internal.h"
 
 #include "entities/entities.h"
@@ -56,13 +61,18 @@ void budget_keep(struct database *database)
     }
     phase_lock_read(&database->state);
     size_t bytes = ledger_resident_bytes(database->ledger);
+    size_t allowed_bytes = ledger_allowed_bytes(database->ledger);
+    size_t directory_bytes = ledger_directory_bytes(database->ledger);
     size_t dirty_bytes = fold->ops->dirty_bytes(fold->state);
     phase_unlock_read(&database->state);
-    over = bytes > budget_bytes;
+    over = bytes > allowed_bytes;
     /* Where nothing more can go it is looked again only when it has grown. */
-    atomic_store(&database->ledger_mark_bytes, over ? bytes + budget_bytes / 8 : budget_bytes);
+    size_t mark_bytes = over ? bytes + budget_bytes / 8 : allowed_bytes;
+    if (mark_bytes < bytes + directory_bytes / 16) mark_bytes = bytes + directory_bytes / 16;
+    atomic_store(&database->ledger_mark_bytes, mark_bytes);
     atomic_store(&database->over_budget, false);
-    bool helps = dirty_bytes > 0 && dirty_bytes >= budget_bytes / 4; /* were it written */
+    size_t enough_bytes = (budget_bytes > directory_bytes ? budget_bytes : directory_bytes) / 4;
+    bool helps = dirty_bytes > 0 && dirty_bytes >= enough_bytes; /* were it written */
     atomic_store(&database->awaits_checkpoint, over && helps);
 }
 

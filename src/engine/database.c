@@ -368,6 +368,11 @@ void database_status(struct database *database, struct database_status *status)
         .torn_bytes = database->torn_bytes,
         .schema_version = database->schema_version,
     };
+    if (database->signal_memory_bytes > 0) {
+        status->signal_memory_limit_bytes = database->signal_memory_bytes;
+        status->signal_memory_bytes = ledger_resident_bytes(database->ledger);
+        status->signal_directory_bytes = ledger_directory_bytes(database->ledger);
+    }
     for (int kind = 0; kind < ENTITY_KIND_COUNT; kind++)
         status->live_counts[kind] = entities_live_count(database->entities, (enum entity_kind)kind);
     phase_unlock_read(&database->state);

@@ -63,6 +63,8 @@ struct database_options {
 struct database_status {
     lsn applied, durable, checkpoint, oldest;
     uint64_t log_bytes, memory_bytes, memory_limit_bytes, store_bytes;
+    /* Of the ledger, with a budget (signals/cold.h); otherwise 0. */
+    uint64_t signal_memory_bytes, signal_memory_limit_bytes, signal_directory_bytes;
     uint64_t live_counts[ENTITY_KIND_COUNT];
     int64_t watermark_ms;
     int64_t open_ms;

@@ -13,6 +13,8 @@
 #include "signals/ledger.h"
 #include "signals/unique.h"
 
+#include <inttypes.h>
+
 /* What a FORGET answers: by when nothing is left. */
 static enum code tell_deadline(struct database *database, const struct execution *execution,
                                struct result *result, struct error *error)
@@ -230,6 +232,21 @@ static bool add_error(struct result *result, const char *name, const struct erro
            cell_set_format(result, &row[1], "%s", error->message);
 }
 
+/* Of the ledger's budget, if there is one. */
+static bool add_budget(struct result *result, const struct database_status *status)
+{
+    if (status->signal_memory_limit_bytes == 0) return true;
+    bool ok = add_count(result, "signal_memory_bytes", status->signal_memory_bytes) &&
+              add_count(result, "signal_memory_limit_bytes", status->signal_memory_limit_bytes);
+    /* Pairs have an eighth of the budget whatever the directory takes. */
+    if (status->signal_directory_bytes <= status->signal_memory_limit_bytes / 8 * 7) return ok;
+    struct cell *row = ok ? result_row(result) : NULL;
+    return row && cell_set_format(result, &row[0], "signal_memory_warning") &&
+           cell_set_format(result, &row[1],
+                           "the directory alone takes %" PRIu64 " bytes: raise signal_memory_bytes",
+                           status->signal_directory_bytes);
+}
+
 static enum code show_status(struct database *database, const struct execution *execution,
                              struct result *result, struct error *error)
 {
@@ -262,7 +279,8 @@ static enum code show_status(struct database *database, const struct execution *
         row[1].type = CELL_TIMESTAMP;
         row[1].integer = status.watermark_ms;
     }
-    ok = ok && add_error(result, "checkpoint_error", &status.checkpoint_error) &&
+    ok = ok && add_budget(result, &status) &&
+         add_error(result, "checkpoint_error", &status.checkpoint_error) &&
          add_error(result, "backfill_error", &status.backfill_error);
     result->lsn = status.applied;
     return ok ? CODE_OK : error_no_memory(error, AREA_ENGINE, 0);

@@ -54,9 +54,23 @@ size_t ledger_resident_bytes(const struct ledger *ledger)
     return bytes;
 }
 
+size_t ledger_directory_bytes(const struct ledger *ledger)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < LIMIT_SIGNAL_IDS; i++)
+        bytes += ledger->tables[i].slots.page_bytes + ledger->tables[i].slots.block_bytes;
+    return bytes;
+}
+
+size_t ledger_allowed_bytes(const struct ledger *ledger)
+{
+    size_t least = ledger_directory_bytes(ledger) + ledger->budget_bytes / 8;
+    return least > ledger->budget_bytes ? least : ledger->budget_bytes;
+}
+
 bool ledger_is_over_budget(const struct ledger *ledger)
 {
-    return ledger->budget_bytes > 0 && ledger_resident_bytes(ledger) > ledger->budget_bytes;
+    return ledger->budget_bytes > 0 && ledger_resident_bytes(ledger) > ledger_allowed_bytes(ledger);
 }
 
 /* --- Rows of many pairs --- */

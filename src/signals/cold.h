@@ -17,6 +17,11 @@
 MUST_USE enum code ledger_set_budget(struct ledger *ledger, size_t bytes, struct error *error);
 /* What a budget is about: the directory and the pairs in memory, without what is free in blocks. */
 size_t ledger_resident_bytes(const struct ledger *ledger);
+/* Of that, the directory, which stays: what says which pairs there are, cold ones too. */
+size_t ledger_directory_bytes(const struct ledger *ledger);
+/* How much of it there may be: the budget.  But pairs in memory may always take an eighth of it:
+ * where the directory leaves less, that much on top of the directory. */
+size_t ledger_allowed_bytes(const struct ledger *ledger);
 bool ledger_is_over_budget(const struct ledger *ledger);
 
 /* Reads cold pairs, and keeps them for the next look.

@@ -6,8 +6,8 @@
  * youngest class maybe not all.  Between the steps events come and go; then a little more or less
  * is freed than was asked for, and the next eviction makes up for it.
  *
- * An eighth of the budget is freed beyond what is over, so that a ledger at its budget is not
- * walked over for every event.
+ * An eighth of what pairs may take is freed beyond what is over, so that a ledger at its budget is
+ * not walked over for every event.
  *
  * Not chosen: CLOCK, whose mark for "used since the hand came by" would be a write in every reading
  * of every pair, by all threads at once. */
@@ -82,11 +82,12 @@ static void begin_walk(struct eviction *eviction)
 
 bool eviction_begin(struct eviction *eviction, const struct ledger *ledger, int64_t now_ms)
 {
-    size_t resident = ledger_resident_bytes(ledger);
     memset(eviction, 0, sizeof *eviction);
-    if (ledger->budget_bytes == 0 || resident <= ledger->budget_bytes) return false;
+    if (!ledger_is_over_budget(ledger)) return false;
+    size_t allowed = ledger_allowed_bytes(ledger);
+    size_t of_pairs = allowed - ledger_directory_bytes(ledger);
     eviction->now_ms = now_ms;
-    eviction->wanted_bytes = resident - ledger->budget_bytes + ledger->budget_bytes / 8;
+    eviction->wanted_bytes = ledger_resident_bytes(ledger) - allowed + of_pairs / 8;
     return true;
 }
 

@@ -89,6 +89,44 @@ static void questions_read_what_is_cold(struct test *t)
     world_release(&cold);
 }
 
+/* The value of a row of SHOW STATUS; NULL: there is no such row.  Lent by the world's arena. */
+static const char *status_of(struct world *world, struct arena *arena, const char *name)
+{
+    struct statement statement;
+    struct bindings bindings = {0};
+    struct result result;
+    bool duplicate;
+    if (statement_parse(slice_of_text("SHOW STATUS"), arena, &statement, &world->error) != CODE_OK)
+        return NULL;
+    struct execution execution = {.statement = &statement, .bindings = &bindings, .arena = arena};
+    if (execute(world->database, &execution, &result, &duplicate, &world->error) != CODE_OK)
+        return NULL;
+    for (size_t i = 0; i < result.row_count; i++) {
+        const struct cell *row = &result.cells[i * result.column_count];
+        if (slice_equal(row[0].text, slice_of_text(name)))
+            return row[1].type == CELL_TEXT ? (const char *)row[1].text.data : "a number";
+    }
+    return NULL;
+}
+
+static void a_budget_that_the_directory_takes_is_told(struct test *t)
+{
+    static const size_t budgets[] = {0, 100, 1 << 20};
+    for (size_t i = 0; i < 3; i++) {
+        struct world world;
+        struct arena arena;
+        CHECK(begin(&world, budgets[i]));
+        arena_init(&arena, &world.memory, (size_t)64 << 20);
+        const char *warning = status_of(&world, &arena, "signal_memory_warning");
+        CHECK_EQ(warning != NULL, budgets[i] == 100);
+        if (warning) CHECK(strstr(warning, "raise signal_memory_bytes"));
+        CHECK_EQ(status_of(&world, &arena, "signal_memory_bytes") != NULL, budgets[i] > 0);
+        CHECK_EQ(status_of(&world, &arena, "signal_memory_limit_bytes") != NULL, budgets[i] > 0);
+        arena_release(&arena);
+        world_release(&world);
+    }
+}
+
 static void a_question_about_what_cannot_be_read_is_refused(struct test *t)
 {
     struct world world;
@@ -243,6 +281,42 @@ static void the_keeper_rests_where_nothing_changes(struct test *t)
     world_release(&world);
 }
 
+/* What the keeper does after a write; how often it walked over the ledger, and checkpointed. */
+static bool keep(struct world *world, size_t *walks, size_t *checkpoints)
+{
+    struct database *database = world->database;
+    if (!atomic_load(&database->over_budget)) return true;
+    (*walks)++;
+    budget_keep(database);
+    if (!atomic_load(&database->awaits_checkpoint)) return true;
+    (*checkpoints)++;
+    return database_checkpoint(database, &world->error) == CODE_OK;
+}
+
+/* However small the budget is against the directory. */
+static void what_is_done_for_a_budget_is_bounded_by_what_comes(struct test *t)
+{
+    enum { ROUNDS = 4, ROW_BYTES = 128, PAIR_BYTES = 200 };
+    struct world world;
+    size_t walks = 0, checkpoints = 0, events = ROUNDS * ITEMS;
+    CHECK(begin(&world, 1));
+    CHECK_EQ(database_checkpoint(world.database, &world.error), CODE_OK);
+    size_t directory = ledger_directory_bytes(world.database->ledger);
+    for (int64_t round = 1; round <= ROUNDS; round++) {
+        for (entity_id item = 1; item <= ITEMS; item++) {
+            struct change event = signal_of(VIEW, item, 1, WORLD_NOW_MS + round);
+            CHECK_EQ(world_write(&world, &event), CODE_OK);
+            CHECK(keep(&world, &walks, &checkpoints));
+        }
+    }
+    printf("%zu events, a directory of %zu bytes: %zu walks, %zu checkpoints\n", events, directory,
+           walks, checkpoints);
+    CHECK(checkpoints > 0 && checkpoints <= events * ROW_BYTES / (directory / 4) + 2);
+    CHECK(walks <= events * PAIR_BYTES / (directory / 16) + 2);
+    CHECK(size_of(&world, VIEW).cold > 0);
+    world_release(&world);
+}
+
 /* Writes in calls of up to CALL. */
 enum { CALL = 1000 };
 static enum code write_many(struct world *world, const struct change *changes, size_t count)
@@ -328,7 +402,9 @@ static void opening_takes_as_long_as_there_is_to_load(struct test *t)
 int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(questions_read_what_is_cold),
+               CASE(a_budget_that_the_directory_takes_is_told),
                CASE(the_keeper_rests_where_nothing_changes),
+               CASE(what_is_done_for_a_budget_is_bounded_by_what_comes),
                CASE(what_is_read_ahead_is_a_part_of_the_budget),
                CASE(opening_takes_as_long_as_there_is_to_load),
                CASE(a_question_about_what_cannot_be_read_is_refused),

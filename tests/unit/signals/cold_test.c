@@ -376,6 +376,32 @@ static void what_is_over_the_budget_goes_and_the_oldest_goes_first(struct test *
     side_release(&side);
 }
 
+/* The newest stay, as many as an eighth of the budget holds. */
+static void where_the_directory_takes_the_budget_pairs_keep_an_eighth_of_it(struct test *t)
+{
+    enum { COUNT = 20000, BUDGET = 60000 };
+    struct side side;
+    CHECK(side_init(&side, BUDGET));
+    CHECK(fill(&side, COUNT));
+    CHECK(checkpoint(&side, START + COUNT * MINUTE));
+    const struct ledger *ledger = side.world.ledger;
+    size_t directory = ledger_directory_bytes(ledger);
+    CHECK(directory > BUDGET);
+    CHECK_EQ(ledger_allowed_bytes(ledger), directory + BUDGET / 8);
+    CHECK(!ledger_is_over_budget(ledger));
+    CHECK(ledger_resident_bytes(ledger) > directory + BUDGET / 16);
+    struct ledger_size size = ledger_signal_size(ledger, VIEW);
+    CHECK(size.pairs > 0 && size.pairs + size.cold == COUNT);
+    /* So it is when all is loaded anew. */
+    struct eviction eviction;
+    CHECK(reopen(&side, START + COUNT * MINUTE));
+    eviction_run(&eviction, side.world.ledger, START + COUNT * MINUTE);
+    CHECK(!ledger_is_over_budget(side.world.ledger));
+    CHECK(ledger_signal_size(side.world.ledger, VIEW).pairs > 0);
+    CHECK(world_check(&side.world));
+    side_release(&side);
+}
+
 static void a_ledger_that_fits_has_nothing_cold(struct test *t)
 {
     struct side side;
@@ -489,6 +515,24 @@ static void a_reader_keeps_what_it_has_read(struct test *t)
     side_release(&side);
 }
 
+/* Blocks are not given back; they are used again. */
+static void what_goes_leaves_room_for_what_comes(struct test *t)
+{
+    enum { COUNT = 4000 };
+    struct side side;
+    CHECK(side_init(&side, 1));
+    CHECK(fill(&side, COUNT));
+    size_t full = side.world.fold.ops->bytes(side.world.fold.state);
+    CHECK(checkpoint(&side, START + COUNT * MINUTE));
+    CHECK_EQ(ledger_signal_size(side.world.ledger, VIEW).pairs, 0);
+    CHECK(ledger_resident_bytes(side.world.ledger) < full / 4);
+    CHECK(side.world.fold.ops->bytes(side.world.fold.state) > full / 4 * 3);
+    for (ordinal i = 0; i < COUNT; i++)
+        CHECK_EQ(world_signal(&side.world, LIKE, i, START + i * MINUTE, ONE), CODE_OK);
+    CHECK(side.world.fold.ops->bytes(side.world.fold.state) < full + full / 4);
+    side_release(&side);
+}
+
 /* However few of the others are wanted: each once. */
 static void the_highest_of_some_are_found_by_reading_those_alone(struct test *t)
 {
@@ -522,11 +566,13 @@ static void the_highest_of_some_are_found_by_reading_those_alone(struct test *t)
 
 int main(int argc, char **argv)
 {
-    return RUN(
-        argc, argv, CASE(no_reading_row_or_total_tells_what_is_cold),
-        CASE(what_is_over_the_budget_goes_and_the_oldest_goes_first),
-        CASE(a_ledger_that_fits_has_nothing_cold), CASE(a_signal_with_an_index_over_it_stays),
-        CASE(a_store_that_cannot_be_read_is_an_error_and_changes_nothing),
-        CASE(a_row_that_is_damaged_or_gone_is_an_error), CASE(a_reader_keeps_what_it_has_read),
-        CASE(the_highest_of_some_are_found_by_reading_those_alone));
+    return RUN(argc, argv, CASE(no_reading_row_or_total_tells_what_is_cold),
+               CASE(what_is_over_the_budget_goes_and_the_oldest_goes_first),
+               CASE(where_the_directory_takes_the_budget_pairs_keep_an_eighth_of_it),
+               CASE(a_ledger_that_fits_has_nothing_cold),
+               CASE(a_signal_with_an_index_over_it_stays),
+               CASE(a_store_that_cannot_be_read_is_an_error_and_changes_nothing),
+               CASE(a_row_that_is_damaged_or_gone_is_an_error),
+               CASE(a_reader_keeps_what_it_has_read), CASE(what_goes_leaves_room_for_what_comes),
+               CASE(the_highest_of_some_are_found_by_reading_those_alone));
 }
