@@ -18,6 +18,10 @@
  *
  * Every other run has a ledger that keeps in memory only what a checkpoint has yet to write.
  *
+ * Definitions come and go among the changes: new ones, of names that were dropped too, and events
+ * that mention them; drops and renames; half-lives and windows that are added later, with the steps
+ * of their backfill.  What a backfill writes the other database reads in the log.
+ *
  * Then the same with deliberately wrong engines, logs and stores: each must be caught, by the
  * oracle stated, at the seed stated, or this harness proves nothing.  Settings: seeds.h. */
 #include "crash/seeds.h"
@@ -30,6 +34,10 @@ enum {
     MAXIMUM_EVENTS = EVENTS + BATCH,
     MAXIMUM_LSN = MAXIMUM_EVENTS + 2000, /* resends beyond the window get an LSN again */
     DEFINITIONS = sizeof workload_definitions / sizeof *workload_definitions,
+    TEXTS = 400, /* definitions that come among the changes, at most */
+    TEXT_BYTES = 320,
+    PASSING_NAMES = 3,
+    OF_A_BACKFILL = INT32_MIN,
     DEDUPE_COUNT = 64,
     DEDUPE_WINDOW_MS = 60000,
     LARGE_BYTES = 48900 /* nearly what a segment takes */
@@ -46,12 +54,16 @@ struct counts {
     uint64_t sent, written, refused, duplicates, checkpoints, failed_checkpoints, closes, cut_early;
     uint64_t lost_batches, failed_logs, full_disks, replayed, forgotten, large, failed_openings;
     uint64_t flips, corrupt, undecidable;
+    uint64_t defined, defined_anew, dropped, renamed, passing, backfills, brought;
 };
 
-/* What an LSN was given to: an event, or definition ~event. */
+/* What an LSN was given to: an event, definition ~event, or a change OF_A_BACKFILL, which is read
+ * in the log when it can be. */
 struct given {
     int32_t event;
     int64_t time_ms;
+    char *payload; /* owned; NULL: not read yet */
+    size_t bytes;
 };
 
 struct run {
@@ -64,6 +76,8 @@ struct run {
     lsn lsns[MAXIMUM_EVENTS]; /* of each event; 0: none */
     struct given given[MAXIMUM_LSN];
     size_t event_count;
+    char texts[TEXTS][TEXT_BYTES]; /* definitions from DEFINITIONS on */
+    size_t text_count;
     lsn last, acknowledged, acknowledged_before;
     lsn kept_from; /* the log begins here */
     bool flips, damaged, over;
@@ -81,7 +95,8 @@ static void acknowledge(struct run *run)
 
 static void note_given(struct run *run, lsn given, int32_t event)
 {
-    run->given[given] = (struct given){event, run->workload.now_ms};
+    free(run->given[given].payload);
+    run->given[given] = (struct given){event, run->workload.now_ms, NULL, 0};
     if (event >= 0) run->lsns[event] = given;
     run->last = given;
 }
@@ -149,6 +164,214 @@ static bool ends(enum code code)
     return code != CODE_OK && code != CODE_NO_SPACE && code != CODE_LIMIT;
 }
 
+/* --- What comes and goes --- */
+
+static const struct schema *schema_of(const struct run *run)
+{
+    return run->world.database->schema;
+}
+
+/* Of a kind behind those of the workload, any that is there; ID_NONE: none is. */
+#define DRAW_PASSING(run, list, first) draw_passing(run, schema_of(run)->list##_count, first)
+
+static size_t draw_passing(struct run *run, size_t count, size_t first)
+{
+    return count <= first ? SIZE_MAX : first + (size_t)choose(&run->choices, count - first - 1);
+}
+
+/* In the place of an event about an item: one that mentions what may be dropped. */
+static void mention_passing(struct run *run, struct event *event)
+{
+    struct change *change = &event->change;
+    size_t signal = DRAW_PASSING(run, signal, SHARED + 1),
+           field = DRAW_PASSING(run, field, TRUST + 1);
+    size_t relation = DRAW_PASSING(run, relation, SAVED + 1);
+    if (change->kind == CHANGE_SIGNAL && signal != SIZE_MAX &&
+        change->signal.entity.kind == ENTITY_ITEM && !change->signal.retract) {
+        change->signal.signal = (signal_id)signal;
+        change->signal.value = SIGNAL_VALUE_ONE;
+        event->is_unique = event->key.bytes > 0 || change->signal.has_time;
+    } else if (change->kind == CHANGE_PUT && field != SIZE_MAX) {
+        event->fields[0] = (struct field_value){
+            (field_id)field, {.type = VALUE_TEXT, .text = slice_of_text("jazz")}};
+        *change = put_of(1 + choose(&run->choices, 50));
+        change->kind = CHANGE_PATCH;
+        change->put.fields = event->fields;
+        change->put.field_count = 1;
+        event->is_unique = event->key.bytes > 0;
+    } else if (change->kind == CHANGE_RELATE && relation != SIZE_MAX) {
+        change->relate.relation = (relation_id)relation;
+        change->relate.to = item_of(1 + choose(&run->choices, 50));
+    } else {
+        return;
+    }
+    run->counts->passing++;
+}
+
+/* Does it mention what was dropped?  Then it is refused before it is a duplicate. */
+static bool mentions_dropped(const struct run *run, const struct change *change)
+{
+    const struct schema *schema = schema_of(run);
+    switch (change->kind) {
+    case CHANGE_SIGNAL:
+        return change->signal.signal >= schema->signal_count ||
+               schema->signals[change->signal.signal].dropped;
+    case CHANGE_PATCH:
+        for (size_t i = 0; i < change->put.field_count; i++) {
+            field_id field = change->put.fields[i].field;
+            if (field >= schema->field_count || schema->fields[field].dropped) return true;
+        }
+        return false;
+    case CHANGE_RELATE:
+        return change->relate.relation >= schema->relation_count ||
+               schema->relations[change->relate.relation].dropped;
+    default:
+        return false;
+    }
+}
+
+static const char *const passing_definitions[] = {
+    "DEFINE FIELD f%u ON item KEYWORD",
+    "DEFINE FIELD f%u ON item KEYWORD",
+    "DEFINE RELATION r%u FROM user TO item",
+    "DEFINE EXPOSURE ON item.f%u HALF LIFE 2h",
+    "DEFINE SIGNAL s%u ON item HALF LIFE 1h WINDOWS 1h, 24h ALLOW UNKNOWN",
+    ("DEFINE SIGNAL s%u ON item HALF LIFE 1h WINDOWS 1h, 24h VELOCITY 1h TRENDING HALF LIFE 2h "
+     "POPULAR 1h PER f%u TOTALS PER f%u DISTINCT USERS 24h"),
+    "DEFINE SIGNAL s%u ON item WINDOWS 24h CAP 3 PER USER PER 1h TRUST user.trust POSITIVE",
+    "DEFINE PROFILE p%u AS FROM all SCORE count(s%u) + coalesce(item.year, 0)",
+};
+static const char *const alterations[] = {
+    "DROP SIGNAL s%u",
+    "DROP SIGNAL s%u",
+    "DROP FIELD f%u ON item",
+    "DROP RELATION r%u",
+    "DROP PROFILE p%u",
+    "DROP EXPOSURE ON item.f%u",
+    "RENAME SIGNAL s%u TO s%u",
+    "RENAME FIELD f%u ON item TO f%u",
+    "RENAME RELATION r%u TO r%u",
+    "RENAME PROFILE p%u TO p%u",
+    "RENAME SIGNAL shared TO told_on",
+    "RENAME SIGNAL told_on TO shared",
+    "RENAME FIELD title ON item TO headline",
+    "RENAME FIELD headline ON item TO title",
+    "RENAME RELATION saved TO kept",
+    "RENAME RELATION kept TO saved",
+};
+
+/* Sets a number for each %u. */
+static void spell(struct run *run, const char *text, char out[TEXT_BYTES])
+{
+    size_t used = 0;
+    for (; *text && used + 1 < TEXT_BYTES; text++) {
+        bool is_name = text[0] == '%';
+        text += is_name;
+        out[used++] = is_name ? (char)('0' + choose(&run->choices, PASSING_NAMES - 1)) : *text;
+    }
+    out[used] = '\0';
+}
+
+/* A signal as it is, with one more half-life or window; false: none has such. */
+static bool spell_anew(struct run *run, char out[TEXT_BYTES])
+{
+    const struct schema *schema = schema_of(run);
+    const char *clause = choose_one_in(&run->choices, 2) ? " HALF LIFE " : " WINDOWS ";
+    size_t count = schema->definition_count, first = (size_t)choose(&run->choices, count - 1);
+    int hours = 2 + (int)choose(&run->choices, 80);
+    for (size_t i = 0; i < count; i++) {
+        const struct defined *defined = &schema->definitions[(first + i) % count];
+        char text[TEXT_BYTES];
+        snprintf(text, sizeof text, "%.*s", (int)defined->text.bytes,
+                 (const char *)defined->text.data);
+        char *at = defined->kind == DEFINE_SIGNAL ? strstr(text, clause) : NULL;
+        if (!at) continue;
+        int bytes = snprintf(out, TEXT_BYTES, "%.*s%s%dh, %s", (int)(at - text), text, clause,
+                             hours, at + strlen(clause));
+        return bytes < TEXT_BYTES;
+    }
+    return false;
+}
+
+static void count_definition(struct run *run, const char *text, bool anew)
+{
+    run->counts->defined_anew += anew;
+    run->counts->defined += !anew && strncmp(text, "DEFINE", 6) == 0;
+    run->counts->dropped += strncmp(text, "DROP", 4) == 0;
+    run->counts->renamed += strncmp(text, "RENAME", 6) == 0;
+}
+
+/* A definition, drop or rename; most that are refused name what is there already, or not there. */
+static bool alter(struct run *run, bool *ended)
+{
+    struct database *database = run->world.database;
+    bool anew = choose_one_in(&run->choices, 4);
+    char *text = run->texts[run->text_count];
+    if (run->text_count == TEXTS) return true;
+    if (anew && !spell_anew(run, text)) return true;
+    size_t kinds = sizeof passing_definitions / sizeof *passing_definitions;
+    size_t changes = sizeof alterations / sizeof *alterations;
+    if (!anew) {
+        bool defines = choose_one_in(&run->choices, 2);
+        uint64_t at = choose(&run->choices, (defines ? kinds : changes) - 1);
+        spell(run, defines ? passing_definitions[at] : alterations[at], text);
+    }
+    simulated_clock_set(&run->world.clock, run->workload.now_ms);
+    enum code code = world_define(&run->world, text);
+    lsn last = wal_last(database->wal);
+    if (last > run->last + 1) return violated(&run->breach, 'b', "a definition took two LSNs");
+    if (last > run->last) note_given(run, last, ~(int32_t)(DEFINITIONS + run->text_count++));
+    if (code == CODE_OK) count_definition(run, text, anew);
+    *ended = code != CODE_INVALID && code != CODE_NOT_FOUND && ends(code);
+    return true;
+}
+
+/* Reads what backfills wrote, as far as it is durable; *whole: all of it up to `to`. */
+static bool read_backfills(struct run *run, lsn to)
+{
+    struct wal_reader *reader = NULL;
+    struct error error;
+    bool right = true;
+    for (lsn at = 1; at <= to && right; at++) {
+        struct given *given = &run->given[at];
+        struct wal_entry entry;
+        bool found = false;
+        if (given->event != OF_A_BACKFILL || given->payload) continue;
+        right = wal_reader_open(run->world.database->wal, at, &reader, &error) == CODE_OK &&
+                wal_reader_next(reader, at, &entry, &found, &error) == CODE_OK && found;
+        if (right) given->payload = malloc(entry.payload.bytes);
+        right = right && given->payload;
+        if (right) {
+            memcpy(given->payload, entry.payload.data, entry.payload.bytes);
+            given->bytes = entry.payload.bytes;
+            given->time_ms = entry.time_ms;
+        }
+        wal_reader_close(reader);
+    }
+    return right;
+}
+
+/* A step of what is due, which writes behind the last LSN.  What an error leaves of it, recovery
+ * finds; the job begins again. */
+static bool backfill(struct run *run, bool *ended)
+{
+    struct database *database = run->world.database;
+    bool more;
+    simulated_clock_set(&run->world.clock, run->workload.now_ms);
+    enum code code = backfill_step(database, &more, &run->world.error);
+    run->counts->backfills += run->last < wal_last(database->wal);
+    while (run->last < wal_last(database->wal)) {
+        note_given(run, run->last + 1, OF_A_BACKFILL);
+        run->counts->brought++;
+    }
+    *ended = code != CODE_OK && simulated_disk_has_crashed(run->world.disk);
+    if (code == CODE_OK && !read_backfills(run, run->last))
+        return violated(&run->breach, 'c', "what a backfill wrote cannot be read");
+    return true;
+}
+
+/* --- Steps --- */
+
 /* Sends new events, or one of the last ones again.  False on a violation. */
 static bool send(struct run *run, bool again, bool *ended)
 {
@@ -163,7 +386,9 @@ static bool send(struct run *run, bool again, bool *ended)
         if (back >= run->event_count) return true;
         indexes[0] = (int32_t)(run->event_count - 1 - back);
         known[0] = run->lsns[indexes[0]];
-        if (known[0] == 0 || !run->events[indexes[0]].is_unique) return true;
+        const struct event *event = &run->events[indexes[0]];
+        if (known[0] == 0 || !event->is_unique || mentions_dropped(run, &event->change))
+            return true;
     }
     for (size_t i = 0; i < count && !again; i++) {
         /* The clock stands within a batch. */
@@ -173,6 +398,7 @@ static bool send(struct run *run, bool again, bool *ended)
         struct change *change = &event->change;
         workload_next(&run->workload, event);
         if (choose_one_in(&run->choices, 150)) make_large(run, event);
+        if (run->workload.slates && choose_one_in(&run->choices, 4)) mention_passing(run, event);
         bool of_user = change->kind == CHANGE_DELETE && change->delete.kind == ENTITY_USER;
         if (of_user && choose_one_in(&run->choices, 2)) change->kind = CHANGE_FORGET;
         if (i == 0) simulated_clock_set(&run->world.clock, run->workload.now_ms);
@@ -241,6 +467,12 @@ static bool step(struct run *run, bool *ended)
 {
     struct database *database = run->world.database;
     bool right = true;
+    /* The seeds that catch what is wrong are of runs without these. */
+    if (run->workload.slates && choose_one_in(&run->choices, 12)) {
+        right = choose_one_in(&run->choices, 2) ? alter(run, ended) : backfill(run, ended);
+        acknowledge(run);
+        return right;
+    }
     switch (choose(&run->choices, 24)) {
     default:
         right = send(run, false, ended);
@@ -267,6 +499,16 @@ static bool step(struct run *run, bool *ended)
     return right;
 }
 
+static struct change definition_of(const struct run *run, int32_t index)
+{
+    const char *text =
+        index < DEFINITIONS ? workload_definitions[index] : run->texts[index - DEFINITIONS];
+    enum change_kind kind = text[0] == 'R'   ? CHANGE_RENAME
+                            : text[1] == 'R' ? CHANGE_DROP
+                                             : CHANGE_DEFINE;
+    return (struct change){.kind = kind, .define = slice_of_text(text)};
+}
+
 /* Gives the other database what the log holds, up to what this one has applied. */
 static bool fold_up_to(struct run *run, lsn applied)
 {
@@ -276,15 +518,18 @@ static bool fold_up_to(struct run *run, lsn applied)
     buffer_init(&payload, &run->fold.memory, CHANGE_BYTES_MAXIMUM);
     for (lsn next = database_applied(fold) + 1; next <= applied && right; next++) {
         const struct given *given = &run->given[next];
-        struct change define = {.kind = CHANGE_DEFINE};
+        struct change define;
         const struct change *change = &define;
-        if (given->event < 0) {
-            define.define = slice_of_text(workload_definitions[~given->event]);
+        buffer_clear(&payload);
+        if (given->event == OF_A_BACKFILL) {
+            buffer_append(&payload, given->payload, given->bytes);
+        } else if (given->event < 0) {
+            define = definition_of(run, ~given->event);
         } else {
             change = &run->events[given->event].change;
         }
-        buffer_clear(&payload);
-        right = change_encode(change, &payload, &run->fold.error) == CODE_OK;
+        if (given->event != OF_A_BACKFILL)
+            right = change_encode(change, &payload, &run->fold.error) == CODE_OK;
         struct wal_entry entry = {.lsn = next,
                                   .time_ms = given->time_ms,
                                   .type = ENTRY_CHANGE,
@@ -342,6 +587,8 @@ static bool check_recovered(struct run *run)
     run->acknowledged = status.applied;
     run->acknowledged_before = status.applied;
     run->damaged = false;
+    if (!read_backfills(run, status.applied))
+        return violated(&run->breach, 'c', "what a backfill wrote cannot be read");
     return same_state(run);
 }
 
@@ -492,6 +739,11 @@ static bool run_begin(struct run *run, uint64_t seed, const struct wrong *wrong,
     /* The seeds that catch what is wrong are of a workload without them. */
     run->workload.slates = wrong->engine == ENGINE_MUTANT_NONE && wrong->log == WAL_MUTANT_NONE &&
                            !wrong->store_ignores_flush;
+    /* Some keep the log from its beginning on, so that backfills have what to bring. */
+    if (run->workload.slates && seed % 3 == 0) {
+        run->world.options.retain_log_ms = (int64_t)800 * DEDUPE_WINDOW_MS;
+        run->world.options.retain_log_max_age_ms = (int64_t)1000 * DEDUPE_WINDOW_MS;
+    }
     /* Every other one reads most pairs back from the store. */
     if (run->workload.slates && seed % 2 == 0) run->world.options.signal_memory_bytes = 1;
     run->world.options.mutant = wrong->engine;
@@ -510,6 +762,8 @@ static bool run_seed(struct run *run, uint64_t seed, const struct wrong *wrong,
     right = right && (run->over || recover(run));
     world_release(&run->world);
     world_release(&run->fold);
+    for (lsn at = 0; at < MAXIMUM_LSN; at++)
+        free(run->given[at].payload);
     return right;
 }
 
@@ -531,6 +785,11 @@ static void print_counts(const struct counts *c)
     printf("%" PRIu64 " changes as large as a segment, %" PRIu64 " failed openings, %" PRIu64
            " flips: %" PRIu64 " corrupt, %" PRIu64 " undecidable\n",
            c->large, c->failed_openings, c->flips, c->corrupt, c->undecidable);
+    printf("%" PRIu64 " definitions among them, %" PRIu64 " anew, %" PRIu64 " drops, %" PRIu64
+           " renames; %" PRIu64 " changes that mention them; %" PRIu64
+           " rounds of backfills, %" PRIu64 " changes of theirs\n",
+           c->defined, c->defined_anew, c->dropped, c->renamed, c->passing, c->backfills,
+           c->brought);
 }
 
 static struct run run;
@@ -555,6 +814,8 @@ static void no_seed_breaks_the_promises(struct test *t)
     CHECK(c.lost_batches > 0 && c.failed_logs > 0 && c.full_disks > 0 && c.forgotten > 0);
     CHECK(c.duplicates > 0 && c.refused > 0 && c.closes > 0 && c.cut_early > 0);
     CHECK(c.large > 0 && c.failed_openings > 0 && c.flips > 0);
+    CHECK(c.defined > 0 && c.defined_anew > 0 && c.dropped > 0 && c.renamed > 0);
+    CHECK(c.passing > 0 && c.backfills > 0 && c.brought > 0);
 }
 
 static const struct wrong wrongs[] = {
