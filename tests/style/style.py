@@ -4,6 +4,7 @@
 Prints every violation as path:line: what, then "N passed, N failed, 0 skipped" over the rules.
 style_test.py plants violations of each rule and expects them to be found."""
 
+import fnmatch
 import os
 import re
 import sys
@@ -245,6 +246,22 @@ def modules_have_a_short_readme(tree):
             yield f"{path}:1: over {README_LINES} lines"
 
 
+def readmes_name_the_files_that_there_are(tree):
+    """`x.c`, `x.[ch]`, `x_*.c`: what a module's README says of its own files."""
+    for folder in tree.module_folders():
+        path = f"src/{folder}/README.md"
+        if not os.path.exists(os.path.join(tree.root, path)):
+            continue
+        named = re.findall(r"`([\w*]+\.(?:[ch]|\[ch\]))`", tree.read(path))
+        files = [os.path.basename(s.path) for s in tree.sources if s.folder() == folder]
+        for name in files:
+            if not any(fnmatch.fnmatchcase(name, pattern) for pattern in named):
+                yield f"{path}:1: does not name {name}"
+        for pattern in named:
+            if not fnmatch.filter(files, pattern):
+                yield f"{path}:1: names {pattern}, which is not there"
+
+
 def files_are_of_reading_size(tree):
     for source in tree.sources:
         if len(source.lines) > FILE_LINES:
@@ -313,7 +330,8 @@ RULES = (
     layers_are_in_order, includes_follow_the_layers, programs_include_only_the_public_header,
     libraries_have_one_owner, own_header_comes_first, only_memory_calls_the_heap,
     only_os_includes_the_system, state_uses_no_libm, modules_have_a_short_readme,
-    files_are_of_reading_size, few_functions_are_long, functions_have_few_parameters,
+    readmes_name_the_files_that_there_are, files_are_of_reading_size, few_functions_are_long,
+    functions_have_few_parameters,
     lines_are_narrow_and_without_tabs, no_promises_in_the_code, internal_structs_have_no_typedef,
     pages_name_tests_that_there_are,
 )

@@ -10,9 +10,9 @@ import style  # noqa: E402
 
 CLEAN = {
     "src/LAYERS": "base:\nos: base\nwal: base os\napi: base\n",
-    "src/base/README.md": "# base\n",
-    "src/os/README.md": "# os\n",
-    "src/wal/README.md": "# wal\n",
+    "src/base/README.md": "# base\n| `memory.[ch]` | all heap |\n",
+    "src/os/README.md": "# os\n| `*.c` | the clock |\n",
+    "src/wal/README.md": "# wal\n| `log.[ch]` | see `docs/formats/log.h` |\n",
     "src/base/memory.h": "void memory_free(void *memory);\n",
     "src/base/memory.c": '#include "base/memory.h"\n\n#include <stdlib.h>\n\n'
                          "void memory_free(void *memory)\n{\n    free(memory);\n}\n",
@@ -65,6 +65,10 @@ PLANTED = [
      {"src/wal/b.c": "double f(double x)\n{\n    return exp2(x) +\n        floorf(x);\n}\n"}, 2),
     ("a_module_without_a_readme", "modules_have_a_short_readme", {"src/wal/README.md": None}, 1),
     ("a_long_readme", "modules_have_a_short_readme", {"src/wal/README.md": "line\n" * 41}, 1),
+    ("a_file_that_no_readme_names", "readmes_name_the_files_that_there_are",
+     {"src/wal/log_row.c": "int a;\n"}, 1),
+    ("a_name_of_no_file", "readmes_name_the_files_that_there_are",
+     {"src/wal/README.md": "# wal\n`log.[ch]`, `gone.c`, `old_*.h`\n"}, 2),
     ("a_long_file", "files_are_of_reading_size", {"src/wal/b.c": "int a;\n" * 1001}, 1),
     ("too_many_long_functions", "few_functions_are_long",
      {"src/wal/b.c": long_function(71)}, 1),
