@@ -27,8 +27,6 @@ int check_report(const char *path);
 void log_append_entry(struct buffer *line, const tidal_log_entry *entry); /* as JSON */
 void log_describe(struct buffer *out, const tidal_log_report *log);
 
-/* On standard output; returns an exit code. */
-int print_version(void);
 /* The help text of a command, "" being that of all; NULL: there is no such command. */
 const char *help_text(const char *command);
 

@@ -14,12 +14,6 @@ static void set_locale(void)
     (void)setlocale(LC_CTYPE, "C.UTF-8");
 }
 
-int print_version(void)
-{
-    printf("tidal %s\n", tidal_version());
-    return EXIT_OK;
-}
-
 static int print_help(const char *command)
 {
     const char *text = help_text(command);

@@ -76,7 +76,8 @@ static bool take_option(int option, char **argv, struct arguments *arguments,
         *code = EXIT_OK;
         return false;
     case OPTION_VERSION:
-        *code = print_version();
+        printf("tidal %s\n", tidal_version());
+        *code = EXIT_OK;
         return false;
     default:
         *code = report_option("", option, argv);
