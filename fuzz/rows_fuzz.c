@@ -11,11 +11,11 @@
 #include "entities/entities.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/world.h"
+#include "harness/fold_rows.h"
 #include "relations/edges.h"
 #include "signals/groups.h"
 #include "signals/trending.h"
 #include "signals/unique.h"
-#include "unit/signals/fold_rows.h"
 
 #define TIME_MS     INT64_C(1700000000000)
 #define LIMIT_BYTES ((size_t)256 << 20)

@@ -4,7 +4,7 @@
  *   row     id of the user u8, row bytes u16, row */
 #include "behaviour/served.h"
 #include "fuzz/fuzz.h"
-#include "unit/signals/fold_rows.h"
+#include "harness/fold_rows.h"
 
 #define TIME_MS     INT64_C(1700000000000)
 #define LIMIT_BYTES ((size_t)64 << 20)

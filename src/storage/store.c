@@ -39,32 +39,6 @@ enum code store_give(struct slice row, struct buffer *value, struct error *error
     return value->failed ? error_no_memory(error, AREA_STORE, row.bytes) : CODE_OK;
 }
 
-static enum code write_one(struct store *store, enum keyspace keyspace, struct slice key,
-                           const struct slice *value, struct error *error)
-{
-    struct store_batch *batch = NULL;
-    enum code code;
-    TRY(store_batch_create(store, &batch, error));
-    TRY(value ? store_batch_put(batch, keyspace, key, *value, error)
-              : store_batch_delete(batch, keyspace, key, error));
-    code = store_write(store, batch, error);
-out:
-    store_batch_free(batch);
-    return code;
-}
-
-enum code store_put(struct store *store, enum keyspace keyspace, struct slice key,
-                    struct slice value, struct error *error)
-{
-    return write_one(store, keyspace, key, &value, error);
-}
-
-enum code store_delete(struct store *store, enum keyspace keyspace, struct slice key,
-                       struct error *error)
-{
-    return write_one(store, keyspace, key, NULL, error);
-}
-
 enum code store_scan_open(struct store *store, enum keyspace keyspace, struct key_range range,
                           struct store_scan **scan, struct error *error)
 {

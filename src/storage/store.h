@@ -88,12 +88,6 @@ MUST_USE enum code store_get(struct store *store, enum keyspace keyspace, struct
 /* Many rows with as few turns to the disk as can be. */
 MUST_USE enum code store_get_many(struct store *store, const struct store_wanted *wanted,
                                   struct error *error);
-/* One row, as a batch of one. */
-MUST_USE enum code store_put(struct store *store, enum keyspace keyspace, struct slice key,
-                             struct slice value, struct error *error);
-MUST_USE enum code store_delete(struct store *store, enum keyspace keyspace, struct slice key,
-                                struct error *error);
-
 /* Rows of a range in key order, as they were when the scan was opened.  The range is copied.  A
  * backend may make writers wait for the scan's end, so its thread closes it before it asks the
  * store for anything else. */

@@ -1,6 +1,7 @@
 /* What check finds: rows that decode and are wrong, rows too many, a log that lies. */
 #include "place.h"
 
+#include "harness/store_rows.h"
 #include "storage/key.h"
 
 /* A database with 200 writes, closed. */

@@ -4,6 +4,7 @@
 #define TIDAL_TESTS_BEHAVIOUR_WORLD_H
 
 #include "behaviour/behaviour.h"
+#include "harness/fold_rows.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -137,10 +138,7 @@ static inline enum code world_delete(struct world *world, enum entity_kind kind,
 
 static inline bool world_check(struct world *world)
 {
-    char reason[256];
-    if (world->fold.ops->check(world->fold.state, reason, sizeof reason)) return true;
-    fprintf(stderr, "    %s\n", reason);
-    return false;
+    return fold_check(&world->fold);
 }
 
 #endif

@@ -1,6 +1,7 @@
 #include "unit/behaviour/coengagement_world.h"
 
 #include "base/choices.h"
+#include "harness/store_rows.h"
 #include "harness/test.h"
 
 #include <stdlib.h>

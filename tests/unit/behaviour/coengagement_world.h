@@ -4,8 +4,8 @@
 #define TIDAL_TESTS_COENGAGEMENT_WORLD_H
 
 #include "behaviour/coengagement_private.h"
+#include "harness/fold_rows.h"
 #include "unit/behaviour/behaviour_world.h"
-#include "unit/signals/fold_rows.h"
 
 #define HOUR INT64_C(3600000)
 #define DAY  (24 * HOUR)
@@ -104,10 +104,7 @@ static inline double pair_together(const struct pair_world *w, ordinal item, ord
 
 static inline bool pair_check(const struct pair_world *w)
 {
-    char reason[128];
-    if (w->fold.ops->check(w->fold.state, reason, sizeof reason)) return true;
-    fprintf(stderr, "    %s\n", reason);
-    return false;
+    return fold_check(&w->fold);
 }
 
 /* All rows, as bytes. */

@@ -6,8 +6,8 @@
 #include "base/choices.h"
 #include "behaviour/behaviour.h"
 #include "behaviour/quota.h"
+#include "harness/fold_rows.h"
 #include "harness/test.h"
-#include "unit/signals/fold_rows.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -175,13 +175,7 @@ static inline enum code world_delete(struct world *world, enum entity_kind kind,
 
 static inline bool world_check(struct world *world)
 {
-    char reason[256];
-    for (int i = 0; i < 2; i++) {
-        if (world->folds[i].ops->check(world->folds[i].state, reason, sizeof reason)) continue;
-        fprintf(stderr, "    %s\n", reason);
-        return false;
-    }
-    return true;
+    return fold_check(&world->folds[0]) && fold_check(&world->folds[1]);
 }
 
 static inline enum code world_checkpoint(struct world *world, struct store *store)

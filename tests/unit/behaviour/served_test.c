@@ -1,8 +1,8 @@
 #include "behaviour/served.h"
 
 #include "base/choices.h"
+#include "harness/fold_rows.h"
 #include "harness/test.h"
-#include "unit/signals/fold_rows.h"
 
 #include <stdlib.h>
 
@@ -103,10 +103,7 @@ static enum code forget(struct world *world, enum entity_kind kind, ordinal enti
 
 static bool check(const struct world *world)
 {
-    char reason[128];
-    bool right = world->fold.ops->check(world->fold.state, reason, sizeof reason);
-    if (!right) fprintf(stderr, "    %s\n", reason);
-    return right;
+    return fold_check(&world->fold);
 }
 
 static bool reload(struct world *world, struct store *store)

@@ -1,4 +1,5 @@
 /* Rows: what is written is what is loaded, whatever happened; and what is damaged is refused. */
+#include "harness/store_rows.h"
 #include "unit/entities/entities_world.h"
 
 /* A world with a store. */

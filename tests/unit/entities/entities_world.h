@@ -5,9 +5,9 @@
 
 #include "base/choices.h"
 #include "entities/entities.h"
+#include "harness/fold_rows.h"
 #include "harness/test.h"
 #include "unit/schema/declare.h"
-#include "unit/signals/fold_rows.h"
 
 #include <stdlib.h>
 
@@ -447,7 +447,6 @@ static inline bool same_entity(const struct world *world, enum entity_kind kind,
 /* All that can be read, against the oracle; and the fold's own check. */
 static inline bool world_agrees(const struct world *world)
 {
-    char reason[256];
     for (enum entity_kind kind = 0; kind < ENTITY_KIND_COUNT; kind++) {
         uint32_t live = 0;
         if (entities_count(world->entities, kind) != world->kinds[kind].count) return false;
@@ -467,9 +466,7 @@ static inline bool world_agrees(const struct world *world)
                 return false;
         }
     }
-    if (world->fold.ops->check(world->fold.state, reason, sizeof reason)) return true;
-    fprintf(stderr, "    %s\n", reason);
-    return false;
+    return fold_check(&world->fold);
 }
 
 #endif

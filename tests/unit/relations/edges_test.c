@@ -1,8 +1,8 @@
 #include "relations/edges.h"
 
 #include "base/choices.h"
+#include "harness/fold_rows.h"
 #include "harness/test.h"
-#include "unit/signals/fold_rows.h"
 
 #include <stdlib.h>
 
@@ -93,10 +93,7 @@ static enum code world_delete(struct world *world, enum entity_kind kind, ordina
 
 static bool world_check(struct world *world)
 {
-    char reason[256];
-    if (world->fold.ops->check(world->fold.state, reason, sizeof reason)) return true;
-    fprintf(stderr, "    %s\n", reason);
-    return false;
+    return fold_check(&world->fold);
 }
 
 /* The model: a matrix of weights, below 0 where there is no edge. */

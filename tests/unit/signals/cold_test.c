@@ -4,6 +4,7 @@
 #include "signals/cold.h"
 
 #include "base/choices.h"
+#include "harness/store_rows.h"
 #include "harness/test.h"
 #include "signals/eviction.h"
 #include "unit/signals/ledger_world.h"

@@ -2,6 +2,7 @@
 #include "signals/gaps.h"
 
 #include "base/choices.h"
+#include "harness/store_rows.h"
 #include "harness/test.h"
 #include "ledger_world.h"
 #include "signals/backfill.h"

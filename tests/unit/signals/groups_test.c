@@ -3,6 +3,7 @@
 #include "unit/signals/ledger_world.h"
 
 #include "base/choices.h"
+#include "harness/store_rows.h"
 #include "harness/test.h"
 
 enum { EVENTS = 2000, VALUES = 12, BY_GENRE = 3, BY_MAKER = 7 };
@@ -80,10 +81,7 @@ static bool apply(struct crowd *crowd, const struct happening *one)
 
 static bool check(const struct crowd *crowd)
 {
-    char reason[160] = "";
-    if (crowd->fold.ops->check(crowd->fold.state, reason, sizeof reason)) return true;
-    fprintf(stderr, "    %s\n", reason);
-    return false;
+    return fold_check(&crowd->fold);
 }
 
 static uint64_t rows_of(struct crowd *crowd)

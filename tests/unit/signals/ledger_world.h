@@ -3,11 +3,11 @@
 #ifndef TIDAL_TESTS_LEDGER_WORLD_H
 #define TIDAL_TESTS_LEDGER_WORLD_H
 
+#include "harness/fold_rows.h"
 #include "schema/schema.h"
 #include "signals/cold.h"
 #include "signals/features.h"
 #include "signals/ledger.h"
-#include "unit/signals/fold_rows.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -188,10 +188,7 @@ static inline double world_read(const struct world *world, struct feature featur
 
 static inline bool world_check(struct world *world)
 {
-    char reason[256];
-    if (world->fold.ops->check(world->fold.state, reason, sizeof reason)) return true;
-    fprintf(stderr, "    %s\n", reason);
-    return false;
+    return fold_check(&world->fold);
 }
 
 #endif

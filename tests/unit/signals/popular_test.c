@@ -97,10 +97,7 @@ static bool act(struct popular_world *w, signal_id signal, ordinal item, int64_t
 
 static bool check(const struct popular_world *w)
 {
-    char reason[128];
-    if (w->fold.ops->check(w->fold.state, reason, sizeof reason)) return true;
-    fprintf(stderr, "    %s\n", reason);
-    return false;
+    return fold_check(&w->fold);
 }
 
 /* The oracle: all records, looked through by features_top, then those that are wanted. */

@@ -155,8 +155,7 @@ static bool near(double value, double wanted)
 
 static bool check(const struct trend_world *w)
 {
-    char reason[128];
-    return w->fold.ops->check(w->fold.state, reason, sizeof reason);
+    return fold_check(&w->fold);
 }
 
 /* Takes the fold to a store and a new one back from it; all rows are the same bytes. */

@@ -5,6 +5,7 @@
 
 #include "base/choices.h"
 #include "base/hash.h"
+#include "harness/store_rows.h"
 #include "harness/test.h"
 
 enum { ITEMS = 6, EVENTS = 3000, USERS = 300 };
@@ -121,10 +122,7 @@ static double users_of(const struct crowd *crowd, ordinal item, int64_t window_m
 
 static bool check(const struct crowd *crowd)
 {
-    char reason[160] = "";
-    if (crowd->fold.ops->check(crowd->fold.state, reason, sizeof reason)) return true;
-    fprintf(stderr, "    %s\n", reason);
-    return false;
+    return fold_check(&crowd->fold);
 }
 
 /* Bytes of all rows after a checkpoint. */

@@ -4,6 +4,7 @@
 #include "storage/rocksdb_store.h"
 
 #include "base/hash.h"
+#include "harness/store_rows.h"
 #include "unit/storage/store_contract.h"
 
 #include <dirent.h>

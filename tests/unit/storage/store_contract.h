@@ -6,6 +6,7 @@
 #define TIDAL_TESTS_STORE_CONTRACT_H
 
 #include "harness/folder.h"
+#include "harness/store_rows.h"
 #include "harness/test.h"
 #include "os/threads.h"
 #include "storage/key.h"

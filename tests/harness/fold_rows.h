@@ -1,12 +1,23 @@
-/* Checkpoints of one fold into a store, and all that the store then holds as bytes. */
-#ifndef TIDAL_TESTS_FOLD_ROWS_H
-#define TIDAL_TESTS_FOLD_ROWS_H
+/* A fold and its rows: its own check, checkpoints into a store, and all that the store then holds
+ * as bytes. */
+#ifndef TIDAL_TESTS_HARNESS_FOLD_ROWS_H
+#define TIDAL_TESTS_HARNESS_FOLD_ROWS_H
 
+#include "harness/store_rows.h"
 #include "schema/fold.h"
 #include "storage/key.h"
 #include "storage/memory_store.h"
 
 enum { FOLD_ROWS_MAXIMUM = 1 << 26 };
+
+/* Is it as it must be?  Says why not. */
+static inline bool fold_check(const struct fold *fold)
+{
+    char reason[256];
+    if (fold->ops->check(fold->state, reason, sizeof reason)) return true;
+    fprintf(stderr, "    %s\n", reason);
+    return false;
+}
 
 /* Seals, writes and says that it is durable. */
 static inline enum code fold_checkpoint(struct fold *fold, struct store *store, struct error *error)
@@ -20,30 +31,6 @@ static inline enum code fold_checkpoint(struct fold *fold, struct store *store, 
     fold->ops->sealed(fold->state, code == CODE_OK);
 out:
     store_batch_free(batch);
-    return code;
-}
-
-/* Appends every row of the store: keyspace, key, value. */
-static inline enum code store_dump(struct store *store, struct buffer *out, struct error *error)
-{
-    struct store_scan *scan = NULL;
-    enum code code = CODE_OK;
-    for (enum keyspace keyspace = 0; keyspace < KEYSPACE_COUNT; keyspace++) {
-        struct slice key, value;
-        bool has_row;
-        TRY(store_scan_open(store, keyspace, (struct key_range){0}, &scan, error));
-        for (;;) {
-            TRY(store_scan_next(scan, &key, &value, &has_row, error));
-            if (!has_row) break;
-            buffer_put_u8(out, (uint8_t)keyspace);
-            buffer_put_string(out, key);
-            buffer_put_string(out, value);
-        }
-        store_scan_close(scan);
-        scan = NULL;
-    }
-out:
-    store_scan_close(scan);
     return code;
 }
 
