@@ -338,7 +338,7 @@ static enum code parse_altered(struct parser *parser, enum definition_kind kind,
         TRY(parser_expect_symbol(parser, "."));
         return parser_name(parser, "a field", &alteration->name);
     }
-    snprintf(what, sizeof what, "the name of %s %s", kind == DEFINE_EMBEDDING ? "an" : "a",
+    snprintf(what, sizeof what, "%s %s", kind == DEFINE_EMBEDDING ? "an" : "a",
              definition_kind_name(kind));
     if (kind == DEFINE_FIELD || kind == DEFINE_EMBEDDING)
         return parse_on(parser, &alteration->name, what, &alteration->kind);
@@ -368,7 +368,8 @@ enum code parse_rename(struct parser *parser, struct definition *definition)
     TRY(parse_definition_kind(parser, &definition->kind));
     TRY(parse_altered(parser, definition->kind, &definition->alteration));
     TRY(parser_expect(parser, "TO"));
-    code = parser_name(parser, "the new name", &definition->alteration.to);
+    if (parser->token.kind != TOKEN_WORD) return parser_expected(parser, "a new name");
+    code = parser_name(parser, "what is renamed", &definition->alteration.to);
 out:
     return code;
 }

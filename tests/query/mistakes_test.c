@@ -197,6 +197,12 @@ static const struct mistake declarations[] = {
      "embedding 'e' cannot have 0 dimensions", "use 1 to 4096 dimensions"},
     {"DEFINE EMBEDDING e ON item DIMENSIONS 4097", 17, TIDAL_INVALID,
      "embedding 'e' cannot have 4097 dimensions", "use 1 to 4096 dimensions"},
+    {"DROP SIGNAL", 11, TIDAL_INVALID,
+     "expected the name of a signal, found the end of the statement", ""},
+    {"DROP EMBEDDING 7 ON item", 15, TIDAL_INVALID,
+     "expected the name of an embedding, found '7'", ""},
+    {"RENAME PROFILE home TO", 22, TIDAL_INVALID,
+     "expected a new name, found the end of the statement", ""},
 };
 
 static const struct mistake writes[] = {
