@@ -88,11 +88,32 @@ a_definition_that_leaves_out_or_changes_something_is_refused() {
     [ "$code" -eq 1 ] && grep -q "signal 'view' is already defined" err || shown
 }
 
+where_nothing_was_added_there_is_nothing_to_say() {
+    fill 3 || return
+    run backfill $db
+    [ "$code" -eq 0 ] && [ ! -s out ] && [ ! -s err ] || shown
+}
+
+# Under its new name; and what is gone waits for nothing.
+a_renamed_signal_is_backfilled_and_a_dropped_one_is_not() {
+    fill 40 --retain-log 7d || return
+    must sql "$later; RENAME SIGNAL view TO watch" || return
+    run backfill $db
+    [ "$code" -eq 0 ] && [ "$(tail -n 1 out)" = 'watch: exact' ] || { shown; return 1; }
+    must sql "${count/view/watch}" --format csv || return
+    prints $'id,score\n3,120\n2,80\n1,40' || return
+    must sql "${later//view/watch} VELOCITY 24h; DROP SIGNAL watch" || return
+    run backfill $db
+    [ "$code" -eq 0 ] && [ ! -s out ] && [ ! -s err ] || shown
+}
+
 wrong_arguments_are_told() {
     run backfill
-    [ "$code" -eq 2 ] || { shown; return 1; }
+    fails 2 'tidal: one directory is expected
+  hint: tidal backfill --help lists what it takes' || return
     run backfill nowhere.tidal
-    [ "$code" -eq 1 ] && [ ! -e nowhere.tidal ] || shown
+    fails 1 "tidal: there is no database in 'nowhere.tidal'
+  hint: tidal nowhere.tidal makes one" && [ ! -e nowhere.tidal ]
 }
 
 check_all "$0"
