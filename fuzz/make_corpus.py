@@ -50,8 +50,16 @@ STATEMENTS = {
     "drop_field": "DROP FIELD category ON item;",
     "drop_exposure": "DROP EXPOSURE ON item.creator",
     "drop_profile": "DROP PROFILE home VERSION 2",
+    "drop_profiles": "DROP PROFILE home",
+    "drop_relation": "DROP RELATION follows",
+    "drop_embedding": "DROP EMBEDDING look ON item",
+    "drop_context": "DROP CONTEXT device",
     "rename_signal": "RENAME SIGNAL view TO watch",
     "rename_field": "RENAME FIELD category ON item TO genre",
+    "rename_embedding": "RENAME EMBEDDING look ON item TO content",
+    "rename_relation": "RENAME RELATION follows TO likes",
+    "rename_context": "RENAME CONTEXT device TO screen;",
+    "rename_profile": "RENAME PROFILE home TO front",
     "define_relation": "DEFINE RELATION mutes FROM user TO creator EXCLUDING",
     "define_context": "DEFINE CONTEXT hour INTEGER",
     "define_exposure": "DEFINE EXPOSURE ON item.creator HALF LIFE 6h;",
@@ -351,6 +359,45 @@ SERVED = {
     "newer_version": b"\x01\x01\x00\x02",
 }
 
+# What a backfill brings: of a pair the half-life and ring that have a gap, and no more.
+BROUGHT = ledger_row([(7 * DAY, 2, 1 << 40)], [(HOUR, 7 * DAY, [(472100, 5), (122, 3)])])
+
+
+def backfill(signal, defined, pairs=(), since=None):
+    out = bytes([12]) + varint(signal) + varint(defined) + bytes([int(since is not None)])
+    out += b"" if since is None else signed(since)
+    out += varint(len(pairs))
+    for identity, pair in pairs:
+        out += varint(identity) + varint(len(pair)) + pair
+    return out
+
+
+CHANGES |= {
+    "backfill": backfill(2, 7, [(5, BROUGHT), (2**64 - 1, LEDGER)]),
+    "backfill_of_an_empty_row": backfill(2, 7, [(5, b"")]),
+    "backfill_ends_complete": backfill(2, 2**63, since=-2**63),
+    "backfill_ends_in_part": backfill(4, 7, since=1700000000000),
+    "backfill_ends_with_nothing": backfill(4, 7, since=2**63 - 1),
+}
+
+
+def gaps_row(*signals):
+    """Signals: (number, LSN, gaps), gaps: (place, due, since, whole of a ring)."""
+    out = b"\x01" + varint(len(signals))
+    for signal, defined, gaps in signals:
+        out += varint(signal) + varint(defined) + bytes([len(gaps)])
+        for place, due, since, whole in gaps:
+            out += bytes([place, int(due)]) + signed(since)
+            out += varint(whole) if place >= 128 else b""
+    return out
+
+
+def gaps(row_of_gaps, brought, *rows):
+    return b"\x60" + b"".join(struct.pack("<H", len(data)) + data
+                              for data in (row_of_gaps, brought)) + b"".join(rows)
+
+
+VIEW_GAPS = (2, 7, [(1, True, 1700000000000, 0), (129, True, 1700000000000, DAY)])
 NOBODY = entity(0, 0)
 ROWS = {
     "trending": b"\x40" + row(0, 1, RISING, TREND) + row(0, 2, RISING, trend_row(0, None, [])),
@@ -376,6 +423,19 @@ ROWS = {
     "ledger_extremes": b"\x01" + row(0, 1, b"\x00\x03", ledger_row(
         [(HOUR, 0, -2**126), (7 * DAY, 60, 2**126)], [(DAY, 30 * DAY, [(19674, 1), (1, -1)])],
         True)),
+    "gaps": gaps(gaps_row(VIEW_GAPS), BROUGHT, row(0, 1, b"\x00\x02", LEDGER),
+                 row(0, 2, b"\x00\x02", LEDGER)),
+    "gaps_in_part": gaps(gaps_row((2, 0, [(0, False, 1600000000000, 0)]), (4, 9, [
+        (0, True, 1700000000000, 0), (128, False, -5, 0)])), BROUGHT + b"\x00"),
+    "gaps_of_all": gaps(gaps_row((2, 2**64 - 1, [(place, True, 2**62, 366 * DAY)
+                                                 for place in (0, 1, 128, 129)])), LEDGER,
+                        row(0, 1, b"\x00\x02", LEDGER)),
+    "gaps_brought_is_newer": gaps(gaps_row(VIEW_GAPS), BROUGHT[:2] + signed(1700000000001)
+                                  + BROUGHT[2 + len(signed(1700000000000)):],
+                                  row(0, 1, b"\x00\x02", LEDGER)),
+    "gaps_of_no_signal": gaps(gaps_row((60, 7, [(0, True, 5, 0)])), b""),
+    "gaps_due_of_nothing": gaps(gaps_row((2, 7, [(0, False, 5, 0)])), b""),
+    "gaps_none": gaps(b"\x01\x00", b""),
     "unique": b"\x30" + row(0, 1, b"\x00\x02", unique_row([(1700000000000, 5), (1700000000000, 9),
                                                             (1700000000007, 1)]))
               + row(0, 2, b"\x00\x02", crowd()),
@@ -424,7 +484,7 @@ ROWS = {
 
 
 def change_format(name, data):
-    if data[0] in (13, 14):
+    if data[0] in (12, 13, 14):
         return b"\x04"
     if data[0] == 11 or name.endswith("_cites"):
         return b"\x03"

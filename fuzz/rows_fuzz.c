@@ -2,9 +2,10 @@
  * also after changes, and whose checkpoint loads again.
  *
  *   input   fold u8 (bits 0 and 1; or bits 4 to 7: 1 quotas, 2 exposure, 4 what trends,
- *           8 co-engagement, 3 distinct users, 5 groups; and, of entities, how many rows are
- *           lost: bits 2 and 3), then rows
- *   row     keyspace u8, id u8, suffix bytes u8, suffix, row bytes u16, row */
+ *           8 co-engagement, 3 distinct users, 5 groups, 6 a ledger with gaps; and, of entities,
+ *           how many rows are lost: bits 2 and 3), then rows
+ *   row     keyspace u8, id u8, suffix bytes u8, suffix, row bytes u16, row
+ *   gaps    before its rows: bytes u16, the row of all gaps; bytes u16, what a backfill brings */
 #include "behaviour/coengagement.h"
 #include "behaviour/exposure.h"
 #include "behaviour/quota.h"
@@ -13,6 +14,7 @@
 #include "fuzz/world.h"
 #include "harness/fold_rows.h"
 #include "relations/edges.h"
+#include "signals/backfill.h"
 #include "signals/groups.h"
 #include "signals/trending.h"
 #include "signals/unique.h"
@@ -49,6 +51,9 @@ struct world {
     unsigned which;
     struct fold fold;
     struct fold counts; /* of what trends: a ledger without records */
+    struct ledger *ledger;
+    bool has_gaps;
+    struct slice brought; /* the row of a pair, to fill the gaps with */
     struct behaviour *behaviour;
     struct quota *quota;
     struct error error;
@@ -87,7 +92,6 @@ static enum code make_trending(struct world *world)
 static enum code make_fold(struct world *world)
 {
     struct entities *entities;
-    struct ledger *ledger;
     struct edges *edges;
     struct exposure *exposure;
     struct coengagement *coengagement;
@@ -97,7 +101,7 @@ static enum code make_fold(struct world *world)
     case ENTITIES:
         return entities_create(&world->memory, &world->fold, &entities, &world->error);
     case LEDGER:
-        return ledger_create(&world->memory, &ids, &world->fold, &ledger, &world->error);
+        return ledger_create(&world->memory, &ids, &world->fold, &world->ledger, &world->error);
     case EDGES:
         return edges_create(&world->memory, ordinal_of, NULL, &world->fold, &edges, &world->error);
     case QUOTAS:
@@ -147,6 +151,20 @@ static void put_group(struct world *world, struct slice suffix, struct slice row
                          &world->error) == CODE_OK);
 }
 
+static struct slice read_bytes(struct cursor *cursor)
+{
+    size_t bytes = cursor_u16(cursor);
+    if (bytes > cursor_left(cursor)) bytes = cursor_left(cursor);
+    return cursor_bytes(cursor, bytes);
+}
+
+static void put_gaps(struct world *world, struct cursor *cursor)
+{
+    struct slice row = read_bytes(cursor);
+    FUZZ_CHECK(store_put(world->store, KEYSPACE_DATABASE, KEY_GAPS, row, &world->error) == CODE_OK);
+    world->brought = read_bytes(cursor);
+}
+
 static void put_rows(struct world *world, struct cursor *cursor, uint32_t lost)
 {
     uint32_t counts[ENTITY_KIND_COUNT] = {lost};
@@ -161,9 +179,7 @@ static void put_rows(struct world *world, struct cursor *cursor, uint32_t lost)
             keyspace = KEYSPACE_ITEMS;
         uint64_t id = cursor_u8(cursor);
         struct slice suffix = cursor_bytes(cursor, cursor_u8(cursor) % (SUFFIX_MAXIMUM + 1));
-        size_t bytes = cursor_u16(cursor);
-        if (bytes > cursor_left(cursor)) bytes = cursor_left(cursor);
-        struct slice row = cursor_bytes(cursor, bytes);
+        struct slice row = read_bytes(cursor);
         if (cursor->failed) break;
         if (world->which == GROUPS) {
             put_group(world, suffix, row);
@@ -211,6 +227,7 @@ static void apply(struct world *world, const struct change *change, ordinal subj
                                                    {signal->group_fields[1], 2}};
     static const struct topic topics[] = {{7, 2}, {7, 40}}; /* of field `creator` */
     static const struct partner partners[] = {{2, 2}, {150, 150}};
+    static const ordinal items[] = {1, 2}; /* of a backfill's pairs */
     struct resolved_change resolved = {.lsn = 1,
                                        .ingest_ms = TIME_MS,
                                        .watermark_ms = TIME_MS,
@@ -231,7 +248,8 @@ static void apply(struct world *world, const struct change *change, ordinal subj
                                        .exposed_count = change->kind == CHANGE_SIGNAL ? 2 : 0,
                                        .engages = change->kind == CHANGE_SIGNAL,
                                        .partners = partners,
-                                       .partner_count = 2};
+                                       .partner_count = 2,
+                                       .items = items};
     if (world->behaviour && change->kind == CHANGE_SIGNAL)
         behaviour_resolve(world->behaviour, &resolved);
     if (world->quota && change->kind == CHANGE_SIGNAL)
@@ -239,6 +257,26 @@ static void apply(struct world *world, const struct change *change, ordinal subj
     enum code code = world->fold.ops->apply(world->fold.state, &resolved, &world->error);
     FUZZ_CHECK(code == CODE_OK || code == CODE_NO_MEMORY);
     if (code == CODE_OK) check_fold(world);
+}
+
+/* Of each signal that waits for it two pairs are brought, and then the end. */
+static void backfill_all(struct world *world)
+{
+    const struct backfill_pair pairs[] = {{1, world->brought}, {2, world->brought}};
+    for (signal_id signal = 0; signal < world->schema->signal_count; signal++) {
+        struct change change = {.kind = CHANGE_BACKFILL, .backfill = {.signal = signal}};
+        struct backfill_change *backfill = &change.backfill;
+        if (!backfill_is_due(world->ledger, signal, &backfill->defined)) continue;
+        backfill->pairs = pairs;
+        backfill->pair_count = 2;
+        apply(world, &change, ORDINAL_NONE, ORDINAL_NONE);
+        backfill->pair_count = 0;
+        backfill->ends = true;
+        backfill->since_ms = world->brought.bytes % 2 ? TIME_MS : INT64_MIN;
+        apply(world, &change, ORDINAL_NONE, ORDINAL_NONE);
+        lsn defined;
+        FUZZ_CHECK(!backfill_is_due(world->ledger, signal, &defined));
+    }
 }
 
 /* Entities give ordinals themselves, so they are asked by reference, in the engine. */
@@ -303,6 +341,7 @@ static void load_twice(struct world *world)
         FUZZ_CHECK(load(world));
         check_dump(world, true);
     }
+    if (world->has_gaps) backfill_all(world);
     if (world->which > 0) apply_some(world);
     FUZZ_CHECK(fold_checkpoint(&world->fold, world->store, &world->error) == CODE_OK);
     check_fold(world);
@@ -320,13 +359,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     FUZZ_CHECK(memory_store_open(&world.memory, &world.store, &world.error) == CODE_OK);
     cursor_init(&cursor, slice_of(data, bytes));
     uint8_t first = cursor_u8(&cursor);
-    world.which = first / 16 == 3            ? UNIQUE
+    world.has_gaps = first / 16 == 6;
+    world.which = world.has_gaps             ? LEDGER
+                  : first / 16 == 3          ? UNIQUE
                   : first / 16 == 5          ? GROUPS
                   : first & QUOTAS_BIT       ? QUOTAS
                   : first & EXPOSURE_BIT     ? EXPOSURE
                   : first & TRENDING_BIT     ? TRENDING
                   : first & COENGAGEMENT_BIT ? COENGAGEMENT
                                              : first % 4;
+    if (world.has_gaps) put_gaps(&world, &cursor);
     put_rows(&world, &cursor, first / 4 % 4);
     load_twice(&world);
     if (world.counts.ops) world.counts.ops->free(world.counts.state);
