@@ -23,6 +23,15 @@ a_plan_grows_with_the_items() {
             exit !(count["out"] > 1000 * count["small"] && fits)}' small out
 }
 
+the_command_of_the_page_runs() {
+    echo "$schema" >schema.tidal
+    sed -n '/^```sh$/,/^```$/p' "$TIDAL_SOURCE_DIR/docs/signals.md" | sed '/^```/d' >commands
+    [ "$(grep -c '^tidal size --plan' commands)" -eq 1 ] || { cat commands; return 1; }
+    PATH=$(dirname "$TIDAL"):$PATH sh -e ./commands >out 2>err
+    code=$?
+    [ $code -eq 0 ] && has out behaviour && has out coengagement
+}
+
 wrong_plans_change_nothing() {
     echo 'DEFINE SIGNAL' >wrong.tidal
     run size --plan wrong.tidal --items 10
