@@ -72,18 +72,21 @@ static void world_release(struct world *world)
     memory_release(&world->memory);
 }
 
-/* Seconds of processor time that the ledger takes. */
-static double apply_some(struct world *world, const struct event *events, size_t count)
+/* A batch as the engine gives it to the ledger. */
+struct batch {
+    struct change changes[APPLY_BATCH];
+    struct resolved_change resolved[APPLY_BATCH];
+};
+
+static void resolve(struct batch *batch, const struct world *world, const struct event *events,
+                    size_t count)
 {
-    static struct change changes[APPLY_BATCH];
-    static struct resolved_change resolved[APPLY_BATCH];
-    struct error error;
     for (size_t i = 0; i < count; i++) {
-        changes[i] = (struct change){.kind = CHANGE_SIGNAL,
-                                     .signal = {.signal = (signal_id)(events[i].signal + 2)}};
-        resolved[i] =
+        batch->changes[i] = (struct change){
+            .kind = CHANGE_SIGNAL, .signal = {.signal = (signal_id)(events[i].signal + 2)}};
+        batch->resolved[i] =
             (struct resolved_change){.schema = &world->schema,
-                                     .change = &changes[i],
+                                     .change = &batch->changes[i],
                                      .subject = events[i].entity,
                                      .subject_id = events[i].entity,
                                      .other = ORDINAL_NONE,
@@ -91,21 +94,46 @@ static double apply_some(struct world *world, const struct event *events, size_t
                                      .effective = true,
                                      .contributions = {{events[i].time_ms, SIGNAL_VALUE_ONE, 1}},
                                      .contribution_count = 1};
-        if (events[i].time_ms > world->now_ms) world->now_ms = events[i].time_ms;
     }
-    double start = measure_thread_seconds();
-    must_hold(world->fold.ops->apply_signals(world->fold.state, resolved, count, &error) == CODE_OK,
+}
+
+typedef void batch_taker(struct world *world, const struct batch *batch, size_t count);
+
+static void count_batch(struct world *world, const struct batch *batch, size_t count)
+{
+    struct error error;
+    must_hold(world->fold.ops->apply_signals(world->fold.state, batch->resolved, count, &error) ==
+                  CODE_OK,
               "events are applied");
+}
+
+static void leave_batch(struct world *world, const struct batch *batch, size_t count)
+{
+    (void)world, (void)count;
+    must_hold(batch->resolved[0].effective, "a batch is resolved");
+}
+
+static double take_all(struct world *world, const struct event *events, size_t count,
+                       batch_taker *volatile take)
+{
+    static struct batch batch;
+    double start = measure_thread_seconds();
+    for (size_t done = 0; done < count; done += APPLY_BATCH) {
+        size_t some = count - done < APPLY_BATCH ? count - done : APPLY_BATCH;
+        resolve(&batch, world, events + done, some);
+        take(world, &batch, some);
+    }
     return measure_thread_seconds() - start;
 }
 
+/* Seconds of processor time that the ledger takes: of all, less that of what the engine would do.
+ * To ask for the time around each batch would take a tenth of what is measured. */
 static double apply(struct world *world, const struct event *events, size_t count)
 {
-    double seconds = 0;
-    for (size_t done = 0; done < count; done += APPLY_BATCH)
-        seconds += apply_some(world, events + done,
-                              count - done < APPLY_BATCH ? count - done : APPLY_BATCH);
-    return seconds;
+    for (size_t i = 0; i < count; i++)
+        if (events[i].time_ms > world->now_ms) world->now_ms = events[i].time_ms;
+    double without = take_all(world, events, count, leave_batch);
+    return take_all(world, events, count, count_batch) - without;
 }
 
 static void read_five(const struct world *world, const uint32_t *entities)

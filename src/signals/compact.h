@@ -36,13 +36,6 @@ static inline void compact_set_flag(struct compact *compact, unsigned flag, bool
     compact->newest_and_flags = (compact->newest_and_flags & ~(int64_t)flag) | (on ? flag : 0);
 }
 
-enum compact_outcome {
-    COMPACT_DONE,
-    COMPACT_NEEDS_ROOM,   /* nothing is lost: move it to a larger block and add again */
-    COMPACT_NEEDS_VALUES, /* likewise: compact_add_values, then again */
-    COMPACT_DOES_NOT_FIT  /* likewise: make a record of it, then again */
-};
-
 /* Bytes of one that has `run_count` runs. */
 size_t compact_bytes(const struct layout *layout, unsigned flags, size_t run_count);
 size_t compact_run_count(const struct compact *compact);
@@ -52,43 +45,6 @@ size_t compact_run_count(const struct compact *compact);
 unsigned compact_flags_for(const struct layout *layout, const struct contribution *event);
 /* An empty one, of no newest event. */
 void compact_init(struct compact *compact, const struct layout *layout, unsigned flags);
-
-/* An event as the compact records of a layout take it in: what does not depend on the record. */
-struct compact_event {
-    struct contribution what;
-    bool decays;      /* false: it counts in totals and windows only */
-    bool is_within;   /* its time has few enough bits; else there is nothing below */
-    int64_t number;   /* of its bucket in the finest ring */
-    int64_t quiet_ms; /* nothing in a record is too old for it whose newest event is this old */
-    struct decay_parts parts;
-};
-/* `what` and `decays` are set; `layouts` each event's.  At most DECAY_ASKED_MAXIMUM. */
-void compact_events_init(struct compact_event *events, const struct layout *const *layouts,
-                         size_t count);
-/* Counts an event; `bytes` is what the block has. */
-enum compact_outcome compact_add(struct compact *compact, const struct layout *layout, size_t bytes,
-                                 const struct compact_event *event);
-/* Does the event leave all that is there where it is? */
-static ALWAYS_INLINE bool compact_is_quiet(const struct compact *compact,
-                                           const struct compact_event *event)
-{
-    return event->is_within && event->what.time_ms - compact_newest_ms(compact) <= event->quiet_ms;
-}
-
-/* Asks for what may be read or moved of one that is longer than a line of the cache: where each
- * ring's runs end. */
-static ALWAYS_INLINE void compact_prefetch(const struct compact *compact,
-                                           const struct layout *layout)
-{
-    uint32_t counts = compact->run_counts[0], fine = counts & 1023;
-    uint32_t finer = fine + (counts >> 10 & 1023), all = finer + (counts >> 20);
-    unsigned flags = compact_flags(compact);
-    size_t step = flags & COMPACT_EXTREMES ? 28 : flags & COMPACT_VALUED ? 12 : 4;
-    const char *runs = (const char *)compact + sizeof *compact + layout->decay_count * 8;
-    __builtin_prefetch(runs + fine * step, 1);
-    __builtin_prefetch(runs + finer * step, 1);
-    __builtin_prefetch(runs + all * step, 1);
-}
 
 /* A copy with VALUED set, in a block large enough. */
 void compact_add_values(const struct compact *from, const struct layout *layout,

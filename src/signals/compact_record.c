@@ -128,7 +128,7 @@ static bool decompose(const struct record *record, const struct layout *layout, 
     if (record->sum >= SMALL_SUM || record->sum <= -SMALL_SUM) return false;
     runs->valued = layout->keeps_extremes || record->sum != record->count * SIGNAL_VALUE_ONE;
     for (uint32_t i = 0; i < layout->decay_count; i++)
-        if (record->decays[i] >= SMALL_SUM || record->decays[i] <= -SMALL_SUM) return false;
+        if (record->decays[i] >= SMALL_SUM || record->decays[i] < -SMALL_SUM) return false;
     for (uint32_t level = layout->ring_count; level-- > 0;)
         if (!put_level(record, layout, level, runs)) return false;
     return runs->counted <= (uint64_t)record->count;

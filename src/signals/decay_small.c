@@ -30,17 +30,17 @@ void decay_lanes_init(struct decay_lanes *lanes, const struct decay *decays, uin
         lanes->decays[i] = i < count ? decays[i] : decay_with_spare_bits(INT64_C(1) << 50, 0);
         lanes->length_ms[i] = (double)lanes->decays[i].half_life_ms;
         lanes->inverse[i] = lanes->decays[i].inverse;
+        lanes->unit[i] = i < count ? DECAY_UNIT : 0;
         lanes->spare_bits[i] = lanes->decays[i].spare_bits;
         int64_t fits = DECAY_SMALL_BOUND >> lanes->spare_bits[i] >> 1; /* 2^fraction is below 2 */
         if (fits / DECAY_UNIT - 1 < lanes->largest) lanes->largest = fits / DECAY_UNIT - 1;
     }
 }
 
-static void init_one(const struct decay_asked *asked)
+static void init_one(struct decay_parts *parts)
 {
-    const struct decay_lanes *lanes = asked->lanes;
-    struct decay_parts *parts = asked->parts;
-    struct contribution event = {asked->time_ms, asked->value, 1};
+    const struct decay_lanes *lanes = parts->lanes;
+    struct contribution event = {parts->time_ms, parts->value, 1};
     parts->fits = true;
     for (uint32_t i = 0; i < lanes->count; i++) {
         struct decay_event of;
@@ -57,11 +57,11 @@ static void init_one(const struct decay_asked *asked)
     }
 }
 
-void decay_parts_init_portable(const struct decay_asked *asked, size_t count)
+void decay_parts_init_portable(struct decay_parts *const *parts, size_t count)
 {
-    assert(count <= DECAY_ASKED_MAXIMUM);
+    assert(count <= DECAY_PARTS_MAXIMUM);
     for (size_t i = 0; i < count; i++)
-        init_one(&asked[i]);
+        init_one(parts[i]);
 }
 
 static int64_t shift_down(int64_t sum, int64_t epochs)
@@ -69,9 +69,10 @@ static int64_t shift_down(int64_t sum, int64_t epochs)
     return sum >> (epochs < 63 ? epochs : 63);
 }
 
-bool decay_count_small_portable(const struct decay_lanes *lanes, int64_t *sums, int64_t newest_ms,
-                                const struct decay_parts *event, int direction)
+bool decay_count_small_portable(int64_t *sums, int64_t newest_ms, const struct decay_parts *event,
+                                int direction)
 {
+    const struct decay_lanes *lanes = event->lanes;
     int64_t counted[LIMIT_HALF_LIVES];
     bool fits = direction == 0 || event->fits;
     for (uint32_t i = 0; i < lanes->count; i++) {
@@ -81,7 +82,7 @@ bool decay_count_small_portable(const struct decay_lanes *lanes, int64_t *sums, 
         if (newer < 0) amount = shift_down(amount, -newer);
         if (!fits) continue; /* the others still move on */
         counted[i] = sums[i] + direction * amount;
-        if (counted[i] >= DECAY_SMALL_BOUND || counted[i] <= -DECAY_SMALL_BOUND) fits = false;
+        if (counted[i] >= DECAY_SMALL_BOUND || counted[i] < -DECAY_SMALL_BOUND) fits = false;
     }
     if (fits) memcpy(sums, counted, lanes->count * sizeof *sums);
     return fits;
@@ -148,20 +149,20 @@ AVX2 static inline __m256i shift_down_four(__m256i sum, __m256i epochs)
     return _mm256_xor_si256(magnitude, sign);
 }
 
-/* Four half-lives of the events asked for, from the step that is done to the one that is not. */
+/* Four half-lives of many events, from the step that is done to the one that is not. */
 struct under_way {
-    __m256d of[DECAY_ASKED_MAXIMUM];
+    __m256d of[DECAY_PARTS_MAXIMUM];
 };
 
-AVX2 static void divide_all(const struct decay_asked *asked, size_t count, uint32_t first,
+AVX2 static void divide_all(struct decay_parts *const *parts, size_t count, uint32_t first,
                             struct under_way *fractions)
 {
     for (size_t i = 0; i < count; i++) {
-        const struct decay_lanes *lanes = asked[i].lanes;
+        const struct decay_lanes *lanes = parts[i]->lanes;
         __m256d length = _mm256_loadu_pd(lanes->length_ms + first);
         struct quotients at =
-            divide_four(asked[i].time_ms, length, _mm256_loadu_pd(lanes->inverse + first));
-        _mm256_storeu_pd(asked[i].parts->epoch + first, at.epoch);
+            divide_four(parts[i]->time_ms, length, _mm256_loadu_pd(lanes->inverse + first));
+        _mm256_storeu_pd(parts[i]->epoch + first, at.epoch);
         fractions->of[i] = _mm256_div_pd(at.left, length);
     }
 }
@@ -175,38 +176,39 @@ AVX2 static void raise_all(size_t count, struct under_way *fractions, struct und
     }
 }
 
-AVX2 static void weigh_all(const struct decay_asked *asked, size_t count, uint32_t first,
+AVX2 static void weigh_all(struct decay_parts *const *parts, size_t count, uint32_t first,
                            const struct under_way *series, const struct under_way *bases)
 {
     for (size_t i = 0; i < count; i++) {
-        int64_t magnitude = asked[i].value < 0 ? -asked[i].value : asked[i].value;
+        const struct decay_lanes *lanes = parts[i]->lanes;
+        int64_t magnitude = parts[i]->value < 0 ? -parts[i]->value : parts[i]->value;
         __m256d power = _mm256_add_pd(bases->of[i], _mm256_mul_pd(bases->of[i], series->of[i]));
-        __m256d unit = _mm256_mul_pd(power, _mm256_set1_pd(DECAY_UNIT));
+        __m256d unit = _mm256_mul_pd(power, _mm256_loadu_pd(lanes->unit + first));
         __m256d product = _mm256_mul_pd(_mm256_set1_pd((double)magnitude), unit);
         __m256d rounded = _mm256_floor_pd(_mm256_add_pd(product, _mm256_set1_pd(0.5)));
-        __m256i spare = _mm256_loadu_si256((const __m256i *)(asked[i].lanes->spare_bits + first));
-        _mm256_storeu_si256((__m256i *)(asked[i].parts->amount + first),
+        __m256i spare = _mm256_loadu_si256((const __m256i *)(lanes->spare_bits + first));
+        _mm256_storeu_si256((__m256i *)(parts[i]->amount + first),
                             _mm256_sllv_epi64(to_integers(rounded), spare));
     }
 }
 
 /* One after the other, each would wait for itself. */
-AVX2 void decay_parts_init_avx2(const struct decay_asked *asked, size_t count)
+AVX2 void decay_parts_init_avx2(struct decay_parts *const *parts, size_t count)
 {
     struct under_way fractions, bases;
     uint32_t half_lives = 0;
-    assert(count <= DECAY_ASKED_MAXIMUM);
+    assert(count <= DECAY_PARTS_MAXIMUM);
     for (size_t i = 0; i < count; i++)
-        if (asked[i].lanes->count > half_lives) half_lives = asked[i].lanes->count;
+        if (parts[i]->lanes->count > half_lives) half_lives = parts[i]->lanes->count;
     for (uint32_t first = 0; first < half_lives; first += 4) {
-        divide_all(asked, count, first, &fractions);
+        divide_all(parts, count, first, &fractions);
         raise_all(count, &fractions, &bases);
-        weigh_all(asked, count, first, &fractions, &bases);
+        weigh_all(parts, count, first, &fractions, &bases);
     }
     for (size_t i = 0; i < count; i++) {
-        int64_t largest = asked[i].lanes->largest;
-        asked[i].parts->fits = true;
-        if (asked[i].value > largest || asked[i].value < -largest) init_one(&asked[i]);
+        int64_t largest = parts[i]->lanes->largest;
+        parts[i]->fits = true;
+        if (parts[i]->value > largest || parts[i]->value < -largest) init_one(parts[i]);
     }
 }
 
@@ -242,11 +244,13 @@ struct four_sums {
 };
 
 /* Amounts that fit and sums are within the bound, so what they make together is within twice the
- * bound, and beyond it if the bound less 1 more makes it negative. */
-AVX2 static ALWAYS_INLINE struct four_sums
-count_four(const struct decay_lanes *lanes, uint32_t first, __m256i sums, int64_t newest_ms,
-           const struct decay_parts *event, int direction)
+ * bound, and beyond it if its sign and the bit below differ. */
+AVX2 static ALWAYS_INLINE struct four_sums count_four(uint32_t first, __m256i sums,
+                                                      int64_t newest_ms,
+                                                      const struct decay_parts *event,
+                                                      int direction)
 {
+    const struct decay_lanes *lanes = event->lanes;
     const __m256d zero = _mm256_setzero_pd();
     struct four_sums four;
     struct quotients newest = divide_four(newest_ms, _mm256_loadu_pd(lanes->length_ms + first),
@@ -260,21 +264,19 @@ count_four(const struct decay_lanes *lanes, uint32_t first, __m256i sums, int64_
     amount = _mm256_sub_epi64(_mm256_xor_si256(amount, flip), flip);
     four.moved = shift_down_four(sums, to_integers(newer));
     four.counted = _mm256_add_epi64(four.moved, amount);
-    __m256i above = _mm256_add_epi64(four.counted, _mm256_set1_epi64x(DECAY_SMALL_BOUND - 1));
-    four.fit = _mm256_movemask_pd(_mm256_castsi256_pd(above)) == 0;
+    __m256i beyond = _mm256_xor_si256(four.counted, _mm256_slli_epi64(four.counted, 1));
+    four.fit = _mm256_movemask_pd(_mm256_castsi256_pd(beyond)) == 0;
     return four;
 }
 
-AVX2 bool decay_count_small_avx2(const struct decay_lanes *lanes, int64_t *sums, int64_t newest_ms,
-                                 const struct decay_parts *event, int direction)
+AVX2 bool decay_count_small_avx2(int64_t *sums, int64_t newest_ms, const struct decay_parts *event,
+                                 int direction)
 {
-    uint32_t count = lanes->count, rest = count > 4 ? count - 4 : 0;
+    uint32_t count = event->lanes->count, rest = count > 4 ? count - 4 : 0;
     if (count == 0) return event->fits || direction == 0;
-    struct four_sums some =
-        count_four(lanes, 0, load_sums(sums, count), newest_ms, event, direction);
+    struct four_sums some = count_four(0, load_sums(sums, count), newest_ms, event, direction);
     struct four_sums others = some;
-    if (rest > 0)
-        others = count_four(lanes, 4, load_sums(sums + 4, rest), newest_ms, event, direction);
+    if (rest > 0) others = count_four(4, load_sums(sums + 4, rest), newest_ms, event, direction);
     bool fits = direction == 0 || (event->fits && some.fit && others.fit);
     bool counts = fits && direction != 0;
     store_sums(sums, count, counts ? some.counted : some.moved);
@@ -289,15 +291,15 @@ bool decay_has_avx2(void)
 
 #else
 
-void decay_parts_init_avx2(const struct decay_asked *asked, size_t count)
+void decay_parts_init_avx2(struct decay_parts *const *parts, size_t count)
 {
-    decay_parts_init_portable(asked, count);
+    decay_parts_init_portable(parts, count);
 }
 
-bool decay_count_small_avx2(const struct decay_lanes *lanes, int64_t *sums, int64_t newest_ms,
-                            const struct decay_parts *event, int direction)
+bool decay_count_small_avx2(int64_t *sums, int64_t newest_ms, const struct decay_parts *event,
+                            int direction)
 {
-    return decay_count_small_portable(lanes, sums, newest_ms, event, direction);
+    return decay_count_small_portable(sums, newest_ms, event, direction);
 }
 
 bool decay_has_avx2(void)
@@ -307,17 +309,17 @@ bool decay_has_avx2(void)
 
 #endif
 
-void decay_parts_init(const struct decay_asked *asked, size_t count)
+void decay_parts_init(struct decay_parts *const *parts, size_t count)
 {
     if (decay_has_avx2())
-        decay_parts_init_avx2(asked, count);
+        decay_parts_init_avx2(parts, count);
     else
-        decay_parts_init_portable(asked, count);
+        decay_parts_init_portable(parts, count);
 }
 
-bool decay_count_small(const struct decay_lanes *lanes, int64_t *sums, int64_t newest_ms,
-                       const struct decay_parts *event, int direction)
+bool decay_count_small(int64_t *sums, int64_t newest_ms, const struct decay_parts *event,
+                       int direction)
 {
-    return decay_has_avx2() ? decay_count_small_avx2(lanes, sums, newest_ms, event, direction)
-                            : decay_count_small_portable(lanes, sums, newest_ms, event, direction);
+    return decay_has_avx2() ? decay_count_small_avx2(sums, newest_ms, event, direction)
+                            : decay_count_small_portable(sums, newest_ms, event, direction);
 }

@@ -386,14 +386,12 @@ static ALWAYS_INLINE struct found find(struct ledger *ledger, const struct resol
 }
 
 /* Counts an event in what there is. */
-static ALWAYS_INLINE bool add_event(struct ledger *ledger, struct found *found,
-                                    const struct resolved_change *change,
-                                    const struct compact_event *event)
+static bool add_event(struct ledger *ledger, struct found *found,
+                      const struct resolved_change *change, const struct compact_event *event)
 {
-    struct signal_table *table = found->table;
     while (pool_class_of(found->handle) != 0) {
-        enum compact_outcome outcome = compact_add(
-            found->block, &table->layout, pool_block_bytes(pool_class_of(found->handle)), event);
+        enum compact_outcome outcome =
+            compact_add(found->block, pool_block_bytes(pool_class_of(found->handle)), event);
         if (outcome == COMPACT_DONE) return true;
         if (!change_form(ledger, change->change->signal.signal, change->subject, outcome))
             return false;
@@ -402,7 +400,7 @@ static ALWAYS_INLINE bool add_event(struct ledger *ledger, struct found *found,
     assert(found->block);
     struct record *record = *(struct record **)found->block;
     ledger->record_bytes -= record_bytes(record);
-    bool added = record_add(record, &table->layout, ledger->memory, &event->what, event->decays);
+    bool added = record_add(record, event->layout, ledger->memory, &event->what, event->decays);
     ledger->record_bytes += record_bytes(record);
     return added;
 }
@@ -420,7 +418,8 @@ static ALWAYS_INLINE bool count_event(struct ledger *ledger, struct found *found
     }
     struct held held = held_of(found->handle, found->block);
     if (!mark_dirty(ledger, change->change->signal.signal, change->subject, held)) return false;
-    if (!add_event(ledger, found, change, event)) return false;
+    bool is_near = held.compact && compact_add_near(held.compact, event);
+    if (!is_near && !add_event(ledger, found, change, event)) return false;
     table->count += event->what.sign;
     table->sum += event->what.sign * (__int128)event->what.value;
     return true;
@@ -429,6 +428,7 @@ static ALWAYS_INLINE bool count_event(struct ledger *ledger, struct found *found
 static ALWAYS_INLINE void event_set(struct compact_event *event, const struct signal_table *table,
                                     const struct resolved_change *change, size_t contribution)
 {
+    event->layout = &table->layout;
     event->what = change->contributions[contribution];
     event->decays = !change->late || table->layout.is_state;
 }
@@ -436,9 +436,10 @@ static ALWAYS_INLINE void event_set(struct compact_event *event, const struct si
 static void event_init(struct compact_event *event, const struct signal_table *table,
                        const struct resolved_change *change, size_t contribution)
 {
-    const struct layout *layout = &table->layout;
+    struct decay_parts *parts = &event->parts;
     event_set(event, table, change, contribution);
-    compact_events_init(event, &layout, 1);
+    compact_events_init(event, 1);
+    decay_parts_init(&parts, 1);
 }
 
 /* Does it count anything? */
@@ -508,9 +509,15 @@ struct look_up {
 struct tile {
     size_t count;
     struct look_up look_ups[TILE];
-    const struct layout *layouts[TILE];
     struct compact_event events[TILE];
+    struct decay_parts *parts[TILE]; /* of the events */
 };
+
+static void tile_init(struct tile *tile)
+{
+    for (size_t i = 0; i < TILE; i++)
+        tile->parts[i] = &tile->events[i].parts;
+}
 
 /* Takes the next changes that count something; returns how many it has gone over. */
 static ALWAYS_INLINE size_t tile_fill(struct tile *tile, struct ledger *ledger,
@@ -525,11 +532,11 @@ static ALWAYS_INLINE size_t tile_fill(struct tile *tile, struct ledger *ledger,
         struct signal_table *table = table_of(ledger, change);
         slots_prefetch_page(&table->slots, change->subject);
         tile->look_ups[taken].change = change;
-        tile->look_ups[taken].found.table = table;
-        tile->layouts[taken] = &table->layout;
+        tile->look_ups[taken].found = (struct found){.table = table};
         event_set(&tile->events[taken++], table, change, 0);
     }
     tile->count = taken;
+    compact_events_init(tile->events, taken);
     return at;
 }
 
@@ -540,11 +547,14 @@ static ALWAYS_INLINE void tile_look_up(struct tile *tile, const struct ledger *l
         struct look_up *look_up = &tile->look_ups[i];
         const struct slots *slots = &look_up->found.table->slots;
         look_up->place = slots_place(slots, look_up->change->subject);
-        if (!look_up->place) continue;
+        if (!look_up->place) {
+            slots_prefetch_gap(slots, look_up->change->subject);
+            continue;
+        }
         look_up->moves = slots_moves(slots, look_up->change->subject);
         __builtin_prefetch(look_up->place);
     }
-    compact_events_init(tile->events, tile->layouts, tile->count);
+    decay_parts_init(tile->parts, tile->count);
     for (size_t i = 0; i < tile->count; i++) {
         struct look_up *look_up = &tile->look_ups[i];
         struct found *found = &look_up->found;
@@ -556,14 +566,12 @@ static ALWAYS_INLINE void tile_look_up(struct tile *tile, const struct ledger *l
 }
 
 /* Asks for the rest of a longer record, if the event will move more than its first line. */
-static ALWAYS_INLINE void look_further(const struct tile *tile, size_t at)
+static ALWAYS_INLINE void look_further(const struct look_up *look_up,
+                                       const struct compact_event *event)
 {
-    if (at >= tile->count) return;
-    const struct look_up *look_up = &tile->look_ups[at];
-    if (!look_up->place) return;
-    if (pool_class_of(look_up->found.handle) <= CLASS_OF_A_LINE) return;
-    if (compact_is_quiet(look_up->found.block, &tile->events[at])) return;
-    compact_prefetch(look_up->found.block, tile->layouts[at]);
+    const struct found *found = &look_up->found;
+    if (pool_class_of(found->handle) > CLASS_OF_A_LINE && !compact_is_quiet(found->block, event))
+        compact_prefetch(found->block, event->layout);
 }
 
 /* What was looked up, if it is so still. */
@@ -577,11 +585,15 @@ static ALWAYS_INLINE struct found find_again(struct ledger *ledger, const struct
     return find(ledger, change);
 }
 
-static ALWAYS_INLINE bool tile_apply(struct tile *tile, struct ledger *ledger)
+/* `next` has been looked up, too. */
+static ALWAYS_INLINE bool tile_apply(struct tile *tile, const struct tile *next,
+                                     struct ledger *ledger)
 {
-    enum { AHEAD = 4 };
+    enum { AHEAD = TILE / 2 };
     for (size_t i = 0; i < tile->count; i++) {
-        look_further(tile, i + AHEAD);
+        const struct tile *ahead = i + AHEAD < TILE ? tile : next;
+        size_t at = (i + AHEAD) % TILE;
+        if (at < ahead->count) look_further(&ahead->look_ups[at], &ahead->events[at]);
         struct found found = find_again(ledger, &tile->look_ups[i]);
         if (!apply_signal(ledger, tile->look_ups[i].change, &tile->events[i], &found)) return false;
     }
@@ -596,12 +608,14 @@ static enum code ledger_apply_signals(void *fold, const struct resolved_change *
     if (count > 0 &&
         !ledger_adopt(ledger, changes[0].schema, changes[0].lsn, changes[0].watermark_ms))
         return no_memory(error);
+    tile_init(&tiles[0]);
+    tile_init(&tiles[1]);
     size_t taken = tile_fill(&tiles[0], ledger, changes, count);
     tile_look_up(&tiles[0], ledger);
     for (unsigned at = 0; tiles[at].count > 0; at ^= 1) {
         taken += tile_fill(&tiles[at ^ 1], ledger, changes + taken, count - taken);
         tile_look_up(&tiles[at ^ 1], ledger);
-        if (!tile_apply(&tiles[at], ledger)) return no_memory(error);
+        if (!tile_apply(&tiles[at], &tiles[at ^ 1], ledger)) return no_memory(error);
     }
     return CODE_OK;
 }
@@ -753,7 +767,7 @@ enum code ledger_create(struct memory *memory, const struct ledger_ids *ids, str
     return CODE_OK;
 }
 
-static struct ledger_totals totals_of(int64_t count, __int128 sum)
+static struct ledger_totals totals_from(int64_t count, __int128 sum)
 {
     return (struct ledger_totals){count, (double)sum / (double)SIGNAL_VALUE_ONE};
 }
@@ -770,18 +784,18 @@ struct ledger_totals ledger_entity_totals(const struct ledger *ledger, signal_id
         struct record *record = NULL;
         if (cold_read(ledger, signal, entity, &record, &error) != CODE_OK)
             return (struct ledger_totals){.count = -1};
-        struct ledger_totals totals = totals_of(record->count, record->sum);
+        struct ledger_totals totals = totals_from(record->count, record->sum);
         record_free(record, ledger->memory);
         return totals;
     }
-    return totals_of(held_count(held), held_sum(held, &table->layout));
+    return totals_from(held_count(held), held_sum(held, &table->layout));
 }
 
 struct ledger_totals ledger_signal_totals(const struct ledger *ledger, signal_id signal)
 {
     assert(signal < LIMIT_SIGNAL_IDS);
     const struct signal_table *table = &ledger->tables[signal];
-    return totals_of(table->count, table->sum);
+    return totals_from(table->count, table->sum);
 }
 
 struct ledger_size ledger_signal_size(const struct ledger *ledger, signal_id signal)

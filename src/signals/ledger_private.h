@@ -4,7 +4,7 @@
 
 #include "schema/dirty_rows.h"
 #include "signals/cold.h"
-#include "signals/compact.h"
+#include "signals/compact_event.h"
 #include "signals/gaps.h"
 #include "signals/ledger.h"
 #include "signals/slots.h"

@@ -81,6 +81,8 @@ block_handle pool_take(struct pool *pool, unsigned block_class)
     if (blocks->free != 0) {
         block_handle handle = block_class << PLACE_BITS | blocks->free;
         memcpy(&blocks->free, pool_block(pool, handle), sizeof blocks->free);
+        if (blocks->free != 0) /* for the next time */
+            __builtin_prefetch(pool_block(pool, block_class << PLACE_BITS | blocks->free), 1);
         pool->used_bytes += pool_block_sizes[block_class];
         return handle;
     }

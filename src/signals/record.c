@@ -49,6 +49,10 @@ void layout_init(struct layout *layout, const struct signal *signal)
         if (i > 0 && layout->ring_rest_ms[i] % layout->rings[0].hop_ms != 0)
             layout->ends_align = false;
     }
+    if (layout->ring_count == 0) return;
+    layout->near_ms = (uint64_t)layout->rings[0].hop_ms - 1;
+    for (uint32_t i = 0; i < layout->decay_count; i++)
+        if (layout->decays[i].half_life_ms % layout->rings[0].hop_ms != 0) layout->near_ms = 0;
 }
 
 bool layout_same_records(const struct layout *a, const struct layout *b)

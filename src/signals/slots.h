@@ -75,4 +75,15 @@ static ALWAYS_INLINE void slots_prefetch_page(const struct slots *slots, ordinal
     if (entity / 64 < slots->page_capacity) __builtin_prefetch(&slots->pages[entity / 64]);
 }
 
+/* Asks for what slots_set will move to put in a handle that is not there. */
+static ALWAYS_INLINE void slots_prefetch_gap(const struct slots *slots, ordinal entity)
+{
+    if (entity / 64 >= slots->page_capacity) return;
+    const struct slot_page *page = &slots->pages[entity / 64];
+    uint64_t before = page->present & ((UINT64_C(1) << (entity % 64)) - 1);
+    if (!page->handles) return;
+    __builtin_prefetch(page->handles + slots_ones(before), 1);
+    __builtin_prefetch(page->handles + slots_ones(page->present), 1);
+}
+
 #endif

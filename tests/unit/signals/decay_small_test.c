@@ -41,28 +41,49 @@ static struct contribution draw_event(struct choices *choices, int64_t newest_ms
 static bool count_small(const struct decay_lanes *lanes, int64_t *sums, int64_t newest_ms,
                         const struct contribution *event, bool adds)
 {
-    struct decay_parts parts;
-    struct decay_asked asked = {lanes, event->time_ms, event->value, &parts};
-    decay_parts_init(&asked, 1);
-    return decay_count_small(lanes, sums, newest_ms, &parts, decay_direction(event, adds));
+    struct decay_parts parts = {.lanes = lanes, .time_ms = event->time_ms, .value = event->value};
+    struct decay_parts *one = &parts;
+    decay_parts_init(&one, 1);
+    return decay_count_small(sums, newest_ms, &parts, decay_direction(event, adds));
 }
 
 static bool count_portable(const struct decay_lanes *lanes, int64_t *sums, int64_t newest_ms,
                            const struct contribution *event, bool adds)
 {
-    struct decay_parts parts;
-    struct decay_asked asked = {lanes, event->time_ms, event->value, &parts};
-    decay_parts_init_portable(&asked, 1);
-    return decay_count_small_portable(lanes, sums, newest_ms, &parts, decay_direction(event, adds));
+    struct decay_parts parts = {.lanes = lanes, .time_ms = event->time_ms, .value = event->value};
+    struct decay_parts *one = &parts;
+    decay_parts_init_portable(&one, 1);
+    return decay_count_small_portable(sums, newest_ms, &parts, decay_direction(event, adds));
 }
 
 static bool count_avx2(const struct decay_lanes *lanes, int64_t *sums, int64_t newest_ms,
                        const struct contribution *event, bool adds)
 {
-    struct decay_parts parts;
-    struct decay_asked asked = {lanes, event->time_ms, event->value, &parts};
-    decay_parts_init_avx2(&asked, 1);
-    return decay_count_small_avx2(lanes, sums, newest_ms, &parts, decay_direction(event, adds));
+    struct decay_parts parts = {.lanes = lanes, .time_ms = event->time_ms, .value = event->value};
+    struct decay_parts *one = &parts;
+    decay_parts_init_avx2(&one, 1);
+    return decay_count_small_avx2(sums, newest_ms, &parts, decay_direction(event, adds));
+}
+
+static size_t joined;
+
+/* decay_join_small where nothing moves. */
+static bool count_joined(const struct decay_lanes *lanes, int64_t *sums, int64_t newest_ms,
+                         const struct contribution *event, bool adds)
+{
+    struct decay_parts parts = {.lanes = lanes, .time_ms = event->time_ms, .value = event->value};
+    struct decay_parts *one = &parts;
+    bool moves = false;
+    for (uint32_t i = 0; i < lanes->count; i++)
+        moves = moves || decay_epoch(&lanes->decays[i], event->time_ms) !=
+                             decay_epoch(&lanes->decays[i], newest_ms);
+    decay_parts_init(&one, 1);
+    if (!moves && decay_direction(event, adds) > 0 &&
+        decay_join_small(sums, lanes->count, &parts)) {
+        joined++;
+        return true;
+    }
+    return count_small(lanes, sums, newest_ms, event, adds);
 }
 
 /* The same in 128 bits, by the definition.  false: not within 62. */
@@ -78,7 +99,7 @@ static bool count_large(const struct decay_lanes *lanes, int64_t *sums, int64_t 
         if (!adds) continue;
         sum =
             decay_add(&lanes->decays[i], sum, later_ms, event->time_ms, event->value, event->sign);
-        fits = fits && sum < DECAY_SMALL_BOUND && sum > -DECAY_SMALL_BOUND;
+        fits = fits && sum < DECAY_SMALL_BOUND && sum >= -DECAY_SMALL_BOUND;
         counted[i] = (int64_t)sum;
     }
     for (uint32_t i = 0; adds && fits && i < lanes->count; i++)
@@ -136,6 +157,35 @@ static void every_form_gives_the_same_bits(struct test *t)
     CHECK_EQ(outcome.different, 0);
 }
 
+static void sums_that_do_not_move_are_joined(struct test *t)
+{
+    struct outcome outcome = compare(count_small, count_joined);
+    CHECK(joined > 1000);
+    CHECK_EQ(outcome.different, 0);
+}
+
+static void sums_end_at_the_bound_in_every_form(struct test *t)
+{
+    static count_form *const forms[] = {count_small, count_portable, count_joined, count_large};
+    struct decay decay = decay_of(1 << 30, 0);
+    struct contribution event = {0, ONE, 1}, back = {0, ONE, -1};
+    struct decay_lanes lanes;
+    decay_lanes_init(&lanes, &decay, 1);
+    int64_t amount = (int64_t)DECAY_UNIT * ONE << decay.spare_bits;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        int64_t sums[LIMIT_HALF_LIVES] = {DECAY_SMALL_BOUND - 1 - amount};
+        CHECK(forms[i](&lanes, sums, 0, &event, true));
+        CHECK_EQ(sums[0], DECAY_SMALL_BOUND - 1);
+        sums[0] = DECAY_SMALL_BOUND - amount;
+        CHECK(!forms[i](&lanes, sums, 0, &event, true));
+        sums[0] = -DECAY_SMALL_BOUND + amount;
+        CHECK(forms[i](&lanes, sums, 0, &back, true));
+        CHECK_EQ(sums[0], -DECAY_SMALL_BOUND);
+        sums[0] = -DECAY_SMALL_BOUND + amount - 1;
+        CHECK(!forms[i](&lanes, sums, 0, &back, true));
+    }
+}
+
 static bool count_a_bit_off(const struct decay_lanes *lanes, int64_t *sums, int64_t newest_ms,
                             const struct contribution *event, bool adds)
 {
@@ -152,5 +202,6 @@ static void a_bit_off_is_noticed(struct test *t)
 int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(small_sums_are_those_of_the_definition),
-               CASE(every_form_gives_the_same_bits), CASE(a_bit_off_is_noticed));
+               CASE(every_form_gives_the_same_bits), CASE(sums_that_do_not_move_are_joined),
+               CASE(sums_end_at_the_bound_in_every_form), CASE(a_bit_off_is_noticed));
 }
