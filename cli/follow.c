@@ -26,16 +26,24 @@ static void catch_stops(void)
 struct follow_arguments {
     const char *source, *copy;
     bool once;
+    uint64_t signal_memory_bytes; /* of the copy; 0: as much as it takes */
 };
 
 static int parse(int argc, char **argv, struct follow_arguments *arguments)
 {
-    static const struct option options[] = {{"once", no_argument, NULL, 'o'}, {NULL, 0, NULL, 0}};
-    int option;
+    static const struct option options[] = {{"once", no_argument, NULL, 'o'},
+                                            {"signal-memory", required_argument, NULL, 'm'},
+                                            {NULL, 0, NULL, 0}};
+    int option, code = EXIT_OK;
     opterr = 0;
     while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-        if (option != 'o') return report_option(argv[0], option, argv);
-        arguments->once = true;
+        if (option == 'm')
+            code = report_memory(argv[0], optarg, &arguments->signal_memory_bytes);
+        else if (option == 'o')
+            arguments->once = true;
+        else
+            return report_option(argv[0], option, argv);
+        if (code != EXIT_OK) return code;
     }
     if (optind + 2 != argc)
         return report_usage(argv[0], "two directories are expected: the database, and its copy");
@@ -77,8 +85,11 @@ int command_follow(int argc, char **argv)
     tidal_error error, close_error;
     int parsed = parse(argc, argv, &arguments);
     if (parsed != EXIT_OK) return parsed;
+    const tidal_options options = {.size = sizeof options,
+                                   .signal_memory_bytes = arguments.signal_memory_bytes};
     catch_stops();
-    if (tidal_follow_open(arguments.source, arguments.copy, NULL, &follow, &error) != TIDAL_OK) {
+    if (tidal_follow_open(arguments.source, arguments.copy, &options, &follow, &error) !=
+        TIDAL_OK) {
         report_error(&error);
         return EXIT_FAULT;
     }

@@ -75,6 +75,7 @@ static const char import[] =
     "  --dry-run              check all on a copy of the database, keep nothing\n"
     "  --refused FILE         write refused lines there: line number, reason, the line; as CSV\n"
     "  --progress             say on standard error how far it is\n"
+    "  --signal-memory SIZE   of what signals take, pairs long quiet go to the disk: 256MiB\n"
     "\n"
     "A line, or a CSV record with all its lines, has at most 16 MiB.\n";
 
@@ -115,7 +116,7 @@ static const char salvage[] =
     "  --json          print the report as one JSON object\n";
 
 static const char follow[] =
-    "usage: tidal follow DIR COPY [--once]\n"
+    "usage: tidal follow DIR COPY [--once] [--signal-memory SIZE]\n"
     "\n"
     "Makes, or goes on with, a copy of the database in DIR, which may be in use: its log is read\n"
     "as it grows, as far as it is durable.  The copy has the same LSNs and, at each of them, the\n"
@@ -125,7 +126,8 @@ static const char follow[] =
     "ends, restore a new backup of DIR into an empty directory and follow into that; a cursor\n"
     "keeps the log, so that it does not come to that.\n"
     "\n"
-    "  --once                 end when there is no more\n";
+    "  --once                 end when there is no more\n"
+    "  --signal-memory SIZE   of what the copy's signals take, pairs long quiet go to the disk\n";
 
 static const char size[] =
     "usage: tidal size DIR [--format table|json|csv]\n"

@@ -152,7 +152,8 @@ static bool open_database(struct import *import, const char *path)
                              .must_exist = true,
                              .ack = TIDAL_ACCEPTED,
                              .dedupe_count = REPEATS_EVENTS,
-                             .dedupe_window_ms = REPEATS_MS};
+                             .dedupe_window_ms = REPEATS_MS,
+                             .signal_memory_bytes = import->options->signal_memory_bytes};
     tidal_error error;
     if (tidal_open(path, &options, &import->db, &error) == TIDAL_OK) return true;
     report_open(path, &error);

@@ -38,6 +38,7 @@ struct import_options {
     const char *refused;
     bool dry_run, progress;
     size_t batch;
+    uint64_t signal_memory_bytes; /* 0: as much as it takes */
 };
 
 /* EXIT_OK, or EXIT_USAGE with a report. */

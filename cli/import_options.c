@@ -25,6 +25,7 @@ enum {
     OPTION_DRY_RUN,
     OPTION_BATCH,
     OPTION_PROGRESS,
+    OPTION_SIGNAL_MEMORY,
 };
 
 static const struct {
@@ -67,6 +68,7 @@ static const struct {
     {"dry-run", no_argument, OPTION_DRY_RUN, FOR_ALL},
     {"batch", required_argument, OPTION_BATCH, FOR_SIGNALS},
     {"progress", no_argument, OPTION_PROGRESS, FOR_ALL},
+    {"signal-memory", required_argument, OPTION_SIGNAL_MEMORY, FOR_ALL},
 };
 
 enum { OTHER_COUNT = sizeof others / sizeof *others };
@@ -197,6 +199,8 @@ static int take_other(struct import_options *options, int code, const char *text
         break;
     case OPTION_BATCH:
         return take_batch(options, text);
+    case OPTION_SIGNAL_MEMORY:
+        return report_memory("import", text, &options->signal_memory_bytes);
     default:
         options->progress = true;
     }

@@ -1,5 +1,7 @@
 #include "cli/report.h"
 
+#include "cli/text.h"
+
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -55,6 +57,12 @@ int report_usage(const char *command, const char *format, ...)
     fprintf(stderr, "\n  hint: tidal %s%s--help lists what it takes\n", command,
             command[0] ? " " : "");
     return EXIT_USAGE;
+}
+
+int report_memory(const char *command, const char *text, uint64_t *bytes)
+{
+    if (text_size(text, bytes)) return EXIT_OK;
+    return report_usage(command, "'--signal-memory' takes a size, as 256MiB, not '%s'", text);
 }
 
 int report_option(const char *command, int refusal, char **argv)

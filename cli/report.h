@@ -19,6 +19,8 @@ void report_open(const char *path, const tidal_error *error);
 /* A wrong command line: the fault, then which help to ask for.  Returns EXIT_USAGE. */
 __attribute__((format(printf, 2, 3))) int report_usage(const char *command, const char *format,
                                                        ...);
+/* EXIT_OK, and *bytes, if the value of --signal-memory is a size. */
+int report_memory(const char *command, const char *text, uint64_t *bytes);
 /* An option that getopt_long refused (with ':' first among its letters, and opterr 0). */
 int report_option(const char *command, int refusal, char **argv);
 

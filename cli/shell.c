@@ -61,9 +61,8 @@ static bool take_option(int option, char **argv, struct arguments *arguments,
         *code = report_usage("", "'--retain-log' takes a duration, as 7d or 12h, not '%s'", optarg);
         return false;
     case OPTION_SIGNAL_MEMORY:
-        if (text_size(optarg, &arguments->signal_memory_bytes)) return true;
-        *code = report_usage("", "'--signal-memory' takes a size, as 256MiB, not '%s'", optarg);
-        return false;
+        *code = report_memory("", optarg, &arguments->signal_memory_bytes);
+        return *code == EXIT_OK;
     case OPTION_PARAM:
         return parameters_add(&session->parameters, optarg);
     case OPTION_FORMAT:

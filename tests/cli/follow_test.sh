@@ -44,6 +44,17 @@ a_copy_catches_up_and_goes_on() {
     [ -n "$(state copy)" ] && [ "$(state copy)" = "$(state "$db")" ]
 }
 
+a_copy_may_hold_less_in_memory() {
+    must sql "$schema PUT item 1 {}; SIGNAL view ON item 1 BY user 7" || return
+    must run follow "$db" copy --once --signal-memory 1 || return
+    must sql "SIGNAL view ON item 1 BY user 8" || return
+    must run follow "$db" copy --once --signal-memory 1 || return
+    [ -n "$(state copy)" ] && [ "$(state copy)" = "$(state "$db")" ] || return
+    run follow "$db" copy --once --signal-memory lots
+    fails 2 "tidal: '--signal-memory' takes a size, as 256MiB, not 'lots'
+  hint: tidal follow --help lists what it takes"
+}
+
 a_copy_of_the_directory_goes_on_from_there() {
     must sql "$schema PUT item 1 {}; PUT item 2 {}" || return
     cp -r "$db" copy

@@ -399,6 +399,16 @@ an_interrupt_before_all_events_are_read_sends_none() {
     counts 0 'count(view)'
 }
 
+an_import_may_hold_less_in_memory() {
+    prepare || return
+    events 'item,event,user,time\n1,view,7,2026-11-01T10:00:00Z\n1,view,8,2026-11-01T10:00:01Z\n' \
+        --signal-memory 1
+    counted '2 read, 2 taken, 0 refused, 0 duplicates' && counts 2 'count(view)' || return
+    run import $db events.csv --into signals --signal-memory lots
+    fails 2 "tidal: '--signal-memory' takes a size, as 256MiB, not 'lots'
+  hint: tidal import --help lists what it takes"
+}
+
 a_large_import_is_run_again_and_counts_nothing_twice() {
     prepare || return
     awk 'BEGIN {print "item,user,time"
