@@ -463,7 +463,7 @@ size_t features_top(const struct ledger *ledger, const struct top_question *ques
     struct ranked_top top = {question->out, question->limit, 0};
     ordinal ordinals[LISTED];
     double values[LISTED];
-    bool missing[LISTED];
+    bool missing[LISTED] = {false};
     size_t next = 0, count;
     const struct feature_column column = {values, missing, question->cold};
     pass_add(&pass, ledger, question->now_ms,
