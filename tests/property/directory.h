@@ -260,6 +260,38 @@ static inline bool the_copy_is_the_same(struct run *run)
     return follow_close(run->follow, &run->error) == CODE_OK || told(run, "close the copy");
 }
 
+/* What TAIL says of the log from an LSN on; 0: it fails. */
+static inline uint64_t hash_of_tail(tidal_db *db, lsn from)
+{
+    char text[64];
+    tidal_query *query = NULL;
+    tidal_error error;
+    uint64_t hash = 1, rows = 0;
+    snprintf(text, sizeof text, "TAIL FROM %" PRIu64, from);
+    tidal_code code = tidal_prepare(db, text, -1, &query, &error);
+    while (code == TIDAL_OK || code == TIDAL_ROW) {
+        code = tidal_step(query, &error);
+        if (code != TIDAL_ROW) break;
+        for (int i = 0; i < tidal_column_count(query); i++) {
+            size_t bytes = 0;
+            const char *cell = tidal_column_text(query, i, &bytes);
+            hash = hash_u64(hash ^ (cell ? hash_bytes(cell, bytes) : 0));
+        }
+        rows++;
+    }
+    tidal_query_free(query);
+    if (code == TIDAL_DONE && rows > 0) return hash;
+    fprintf(stderr, "    %s: %s\n", text, error.message);
+    return 0;
+}
+
+static inline lsn oldest_of(tidal_db *db)
+{
+    struct database_status status;
+    database_status(db->database, &status);
+    return status.oldest;
+}
+
 static inline bool is_verified(const char *path)
 {
     tidal_error error;
