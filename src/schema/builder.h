@@ -17,6 +17,10 @@ MUST_USE bool builder_rename(struct schema *schema, const struct definition *def
 /* Is the new name of a field or embedding free, and not one of every item's columns? */
 void builder_check_unused(const struct schema *schema, enum entity_kind kind,
                           const struct name *name, struct violations *violations);
+void builder_add_field(struct schema *schema, const struct field_definition *definition,
+                       struct violations *violations);
+void builder_add_embedding(struct schema *schema, const struct embedding_definition *definition,
+                           struct violations *violations);
 bool signal_is_builtin(signal_id id);
 void builder_add_signal(struct schema *schema, const struct signal_definition *definition,
                         struct violations *violations);

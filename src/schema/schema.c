@@ -1,5 +1,7 @@
 #include "schema/schema.h"
 
+#include <assert.h>
+
 const struct field *schema_find_field(const struct schema *schema, enum entity_kind kind,
                                       struct slice name)
 {
@@ -77,4 +79,16 @@ const struct profile *schema_find_profile(const struct schema *schema, struct sl
         if (version == 0 && (!best || profile->version > best->version)) best = profile;
     }
     return best;
+}
+
+const char *field_type_name(enum field_type type)
+{
+    static const char *const names[] = {
+        [FIELD_KEYWORD] = "keyword",     [FIELD_KEYWORD_LIST] = "keyword[]",
+        [FIELD_TEXT] = "text",           [FIELD_INTEGER] = "integer",
+        [FIELD_FLOAT] = "float",         [FIELD_BOOLEAN] = "boolean",
+        [FIELD_TIMESTAMP] = "timestamp", [FIELD_REFERENCE] = "reference",
+    };
+    assert((size_t)type < sizeof names / sizeof *names);
+    return names[type];
 }
