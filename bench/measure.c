@@ -38,6 +38,15 @@ uint64_t measure_random(uint64_t *state)
     return *state;
 }
 
+uint64_t measure_hash(uint64_t hash, uint64_t id, double score)
+{
+    uint64_t words[2] = {id, 0};
+    memcpy(&words[1], &score, sizeof score);
+    for (size_t i = 0; i < sizeof words; i++)
+        hash = (hash ^ ((words[i / 8] >> (i % 8 * 8)) & 0xff)) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
 void samples_add(struct samples *samples, double value)
 {
     if (samples->count == samples->capacity) {

@@ -18,6 +18,8 @@ double measure_process_seconds(void);
 double measure_thread_seconds(void);
 /* A different number each time, the same in every run: xorshift64. */
 uint64_t measure_random(uint64_t *state);
+/* FNV-1a, gone on with over an id and the bits of its score. */
+uint64_t measure_hash(uint64_t hash, uint64_t id, double score);
 
 struct samples {
     double *values;

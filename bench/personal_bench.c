@@ -73,17 +73,6 @@ static void fill(tidal_db *db, int64_t *now_ms)
     }
 }
 
-/* FNV-1a over the ids and the bits of the scores. */
-static uint64_t hash_row(uint64_t hash, const tidal_query *query)
-{
-    double score = tidal_column_double(query, 1);
-    uint64_t words[2] = {tidal_column_u64(query, 0), 0};
-    memcpy(&words[1], &score, sizeof score);
-    for (size_t i = 0; i < sizeof words; i++)
-        hash = (hash ^ ((words[i / 8] >> (i % 8 * 8)) & 0xff)) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 static void run_round(tidal_db *db, struct variant *variant, size_t queries)
 {
     char text[300];
@@ -99,7 +88,8 @@ static void run_round(tidal_db *db, struct variant *variant, size_t queries)
         must(tidal_bind_u64(query, "user", 1 + measure_random(&random) % USERS, &error), text,
              &error);
         while ((code = tidal_step(query, &error)) == TIDAL_ROW)
-            variant->hash = hash_row(variant->hash, query);
+            variant->hash = measure_hash(variant->hash, tidal_column_u64(query, 0),
+                                         tidal_column_double(query, 1));
         must(code, text, &error);
         tidal_reset(query);
     }

@@ -33,17 +33,6 @@ static struct variant variants[] = {
 };
 enum { VARIANTS = sizeof variants / sizeof *variants };
 
-/* FNV-1a over the ids and the bits of the scores. */
-static uint64_t hash_row(uint64_t hash, const tidal_query *query)
-{
-    double score = tidal_column_double(query, 2);
-    uint64_t words[2] = {tidal_column_u64(query, 0), 0};
-    memcpy(&words[1], &score, sizeof score);
-    for (size_t i = 0; i < sizeof words; i++)
-        hash = (hash ^ ((words[i / 8] >> (i % 8 * 8)) & 0xff)) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 static double run_query(tidal_query *query, struct variant *variant, uint64_t user)
 {
     tidal_error error;
@@ -54,7 +43,8 @@ static double run_query(tidal_query *query, struct variant *variant, uint64_t us
         must(code, variant->name, &error);
         if (code == TIDAL_DONE) break;
         variant->rows++;
-        variant->hash = hash_row(variant->hash, query);
+        variant->hash =
+            measure_hash(variant->hash, tidal_column_u64(query, 0), tidal_column_double(query, 2));
     }
     double elapsed_ms = (measure_seconds() - start) * 1e3;
     tidal_reset(query);
