@@ -16,7 +16,7 @@
 struct variant {
     const char *name, *statement;
     struct samples p50, p99, cpu; /* ms, one a round */
-    uint64_t rows, hash;          /* of all rounds: the same in every run */
+    uint64_t rows, hash;          /* of all rounds: the same on copies of a database */
 };
 
 static struct variant variants[] = {
