@@ -1,5 +1,5 @@
-/* A row that is not as it was written: cut off at each byte, then each byte changed to each other
- * value.  It is refused, or what is loaded of it is right by itself. */
+/* A row that is not as it was written: cut off at each byte, then each byte changed to other
+ * values.  It is refused, or what is loaded of it is right by itself. */
 #ifndef TIDAL_TESTS_HARNESS_DAMAGED_ROW_H
 #define TIDAL_TESTS_HARNESS_DAMAGED_ROW_H
 
@@ -10,6 +10,7 @@ struct damaged_row {
     enum keyspace keyspace;
     struct slice key;
     size_t head_bytes; /* of which every change is refused */
+    int stride;        /* every so manyth other value of a byte is tried; 0: all 255 */
     /* Loads all rows anew; FAILED: something else than the rows is wrong with what was loaded. */
     enum code (*reload)(void *world, struct store *store);
     void *world;
@@ -32,7 +33,7 @@ static inline bool damaged_row_try(struct damaged_row *row, uint8_t *bytes, size
         return false;
     }
     for (size_t at = 0; at < count; at++) {
-        for (int flip = 1; flip < 256; flip++) {
+        for (int flip = 1; flip<256; flip += row->stride> 0 ? row->stride : 1) {
             bytes[at] ^= (uint8_t)flip;
             enum code code = damaged_row_load(row, bytes, count);
             bytes[at] ^= (uint8_t)flip;

@@ -406,6 +406,7 @@ static void damaged_rows_are_refused_and_never_followed(struct test *t)
                               .keyspace = KEYSPACE_ITEMS,
                               .key = key_slice(&key),
                               .head_bytes = 1,
+                              .stride = 31, /* a ledger is large to load */
                               .reload = load_fresh,
                               .world = &world};
     CHECK(damaged_row_is_refused(&row));
