@@ -379,3 +379,14 @@ enum compact_outcome compact_add(struct compact *compact, size_t bytes,
     if (event->what.value != SIGNAL_VALUE_ONE) return COMPACT_NEEDS_VALUES;
     return add_quiet(compact, layout, bytes, event);
 }
+
+void compact_init_for(struct compact *compact, unsigned flags, const struct compact_event *first)
+{
+    const struct layout *layout = first->layout;
+    struct run bucket = {.number = (uint32_t)first->number};
+    compact_init(compact, layout, flags);
+    if (flags != 0 || first->near_ms == 0 || !first->parts.fits) return;
+    compact->newest_and_flags = first->what.time_ms * 256;
+    level_change(compact, 0, 1);
+    run_store(runs_of(compact, layout), flags, &bucket);
+}

@@ -36,6 +36,10 @@ enum compact_outcome {
 enum compact_outcome compact_add(struct compact *compact, size_t bytes,
                                  const struct compact_event *event);
 
+/* An empty one, to which compact_add, or compact_add_near, adds the event as its first: where it
+ * can, with the event's bucket, so that it is near. */
+void compact_init_for(struct compact *compact, unsigned flags, const struct compact_event *first);
+
 /* compact_add of an event that is in the newest bucket, and in the same epoch of every half-life as
  * the newest event: nothing moves.  false: it is not, or something does not fit. */
 static ALWAYS_INLINE bool compact_add_near(struct compact *compact,

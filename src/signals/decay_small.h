@@ -63,14 +63,13 @@ typedef int64_t two_sums __attribute__((vector_size(16), aligned(8), may_alias))
 static ALWAYS_INLINE bool decay_join_small(int64_t *sums, uint32_t count,
                                            const struct decay_parts *event)
 {
-    two_sums joined[LIMIT_HALF_LIVES / 2], beyond = {0, 0};
-    for (uint32_t i = 0; i < (count + 1) / 2; i++) {
-        joined[i] = ((const two_sums *)sums)[i] + ((const two_sums *)event->amount)[i];
-        beyond |= joined[i] ^ joined[i] << 1; /* the sign, and the bit below */
-    }
+    two_sums *at = (two_sums *)sums, beyond = {0, 0};
+    const two_sums *amounts = (const two_sums *)event->amount;
+    for (uint32_t i = 0; i < (count + 1) / 2; i++)
+        beyond |= (at[i] + amounts[i]) ^ (at[i] + amounts[i]) << 1; /* sign, and the bit below */
     if (!event->fits || (beyond[0] | beyond[1]) < 0) return false;
     for (uint32_t i = 0; i < (count + 1) / 2; i++)
-        ((two_sums *)sums)[i] = joined[i];
+        at[i] += amounts[i];
     return true;
 }
 

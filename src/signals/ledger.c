@@ -330,19 +330,6 @@ bool ledger_adopt(struct ledger *ledger, const struct schema *schema, lsn define
     return true;
 }
 
-/* Puts an empty one where none is. */
-static bool put_empty(struct ledger *ledger, struct signal_table *table, ordinal entity,
-                      const struct contribution *event)
-{
-    unsigned flags = compact_flags_for(&table->layout, event);
-    block_handle handle = take_block(ledger, compact_bytes(&table->layout, flags, 1));
-    if (handle == 0) return false;
-    compact_init(pool_block(&ledger->pool, handle), &table->layout, flags);
-    if (!put_block(ledger, table, entity, handle)) return false;
-    table->record_count++;
-    return true;
-}
-
 /* Gives a compact record what compact_add found missing. */
 static bool change_form(struct ledger *ledger, signal_id signal, ordinal entity,
                         enum compact_outcome missing)
@@ -385,6 +372,24 @@ static ALWAYS_INLINE struct found find(struct ledger *ledger, const struct resol
     return found;
 }
 
+/* Puts one without events where none is, for its first. */
+static bool put_empty(struct ledger *ledger, struct found *found, ordinal entity,
+                      const struct compact_event *first)
+{
+    unsigned flags = compact_flags_for(first->layout, &first->what);
+    block_handle handle = take_block(ledger, compact_bytes(first->layout, flags, 1));
+    if (handle == 0) return false;
+    found->block = pool_block(&ledger->pool, handle);
+    compact_init_for(found->block, flags, first);
+    if (!slots_set(&found->table->slots, &ledger->pool, entity, handle)) {
+        pool_give(&ledger->pool, handle);
+        return false;
+    }
+    found->handle = handle;
+    found->table->record_count++;
+    return true;
+}
+
 /* Counts an event in what there is. */
 static bool add_event(struct ledger *ledger, struct found *found,
                       const struct resolved_change *change, const struct compact_event *event)
@@ -413,8 +418,7 @@ static ALWAYS_INLINE bool count_event(struct ledger *ledger, struct found *found
     struct signal_table *table = found->table;
     if (found->handle == 0) {
         if (event->what.sign < 0) return true; /* what it took back went with the entity */
-        if (!put_empty(ledger, table, change->subject, &event->what)) return false;
-        *found = find(ledger, change);
+        if (!put_empty(ledger, found, change->subject, event)) return false;
     }
     struct held held = held_of(found->handle, found->block);
     if (!mark_dirty(ledger, change->change->signal.signal, change->subject, held)) return false;
