@@ -46,6 +46,14 @@ unsigned compact_flags_for(const struct layout *layout, const struct contributio
 /* An empty one, of no newest event. */
 void compact_init(struct compact *compact, const struct layout *layout, unsigned flags);
 
+/* Asks for one up to its first run: blocks of 48 bytes may lie on two lines of the cache. */
+static ALWAYS_INLINE void compact_prefetch_head(const struct compact *compact,
+                                                const struct layout *layout)
+{
+    __builtin_prefetch(compact);
+    __builtin_prefetch((const char *)compact + sizeof *compact + layout->decay_count * 8);
+}
+
 /* A copy with VALUED set, in a block large enough. */
 void compact_add_values(const struct compact *from, const struct layout *layout,
                         struct compact *to);

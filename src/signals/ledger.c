@@ -65,7 +65,7 @@ void table_find_all(const struct signal_table *table, const ordinal *ordinals, s
         held[i] = (struct held){NULL, NULL};
         if (!places[i]) continue;
         held[i].compact = pool_block(table->pool, *places[i]);
-        __builtin_prefetch(held[i].compact);
+        compact_prefetch_head(held[i].compact, &table->layout);
     }
     for (size_t i = 0; i < count; i++) {
         if (!held[i].compact) continue;
