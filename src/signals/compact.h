@@ -75,7 +75,8 @@ int64_t compact_decay(const struct compact *compact, uint32_t slot);
 /* INT64_MAX, INT64_MIN unless kept. */
 int64_t compact_minimum(const struct compact *compact, const struct layout *layout);
 int64_t compact_maximum(const struct compact *compact, const struct layout *layout);
-struct window_reading compact_window(const struct compact *compact, const struct layout *layout,
-                                     uint8_t ring, const struct window_at *window);
+/* readings[i] of windows->list[i]. */
+void compact_windows(const struct compact *compact, const struct layout *layout,
+                     const struct windows *windows, struct window_reading *readings);
 
 #endif

@@ -35,10 +35,9 @@
 
 static const double hour_ms = 3600000;
 
-/* A window of a signal at a time: what does not depend on the entity. */
+/* A window of a feature. */
 struct bound_window {
-    uint8_t ring;
-    struct window_at at;
+    uint8_t at;    /* which of the windows that are read together */
     double factor; /* 0: it is what it says, else a stand-in (stand_in.h) */
 };
 
@@ -75,62 +74,71 @@ static double counted_of(const struct signal_table *table, struct held held)
     return counted(&table->layout, 0, held_sum(held, &table->layout));
 }
 
-/* Counts and sums as a ranking takes them. */
-struct window_value {
-    double count, sum;
-    int64_t minimum, maximum;
+static struct bound_window bind_window(const struct signal_table *table, struct windows *windows,
+                                       uint8_t ring, int64_t window_ms, int64_t now_ms)
+{
+    if (!gap_shows_in_window(&table->gaps.rings[ring], window_ms, now_ms))
+        return (struct bound_window){
+            windows_add(windows, layout_window(&table->layout, ring, window_ms, now_ms)), 0};
+    struct window_stand_in stand_in = window_stand_in(table, ring, window_ms, now_ms);
+    return (struct bound_window){windows_add(windows, stand_in.at), stand_in.factor};
+}
+
+/* An entity as a feature looks at it. */
+struct sight {
+    struct held held, of;                  /* of the signal, and of a ratio's denominator */
+    const struct window_reading *readings; /* of the signal's windows; if anything is held */
 };
 
-static struct bound_window bind_window(const struct signal_table *table, uint8_t ring,
-                                       int64_t window_ms, int64_t now_ms)
+static double sum_within(const struct window_reading *reading)
 {
-    if (gap_shows_in_window(&table->gaps.rings[ring], window_ms, now_ms)) {
-        struct window_stand_in stand_in = window_stand_in(table, ring, window_ms, now_ms);
-        return (struct bound_window){stand_in.ring, stand_in.at, stand_in.factor};
-    }
-    return (struct bound_window){ring,
-                                 window_at(table->layout.rings[ring].hop_ms, window_ms, now_ms), 0};
+    return (to_double(reading->sum) - to_double(reading->tail_sum) * reading->tail_outside) * UNIT;
 }
 
-/* No more than was ever counted. */
-static void stretch(struct window_value *value, double factor, double all)
+static double count_within(const struct bound_feature *bound, const struct window_reading *reading)
 {
-    if (!(value->count > 0)) return;
-    if (value->count * factor > all) factor = all / value->count;
-    if (factor < 1) return;
-    value->count *= factor;
-    value->sum *= factor;
+    if (bound->table->layout.is_weighted) return sum_within(reading);
+    return (double)reading->count - (double)reading->tail_count * reading->tail_outside;
 }
 
-static struct window_value read_window(struct held held, const struct layout *layout,
-                                       const struct bound_window *window)
+/* By how much a stand-in's reading is stretched: to no more than was ever counted. */
+static double stretch_of(const struct bound_feature *bound, const struct sight *sight,
+                         const struct bound_window *window)
 {
-    struct window_reading reading = held_window(held, layout, window->ring, &window->at);
-    double count = (double)reading.count - (double)reading.tail_count * reading.tail_outside;
-    double sum =
-        (to_double(reading.sum) - to_double(reading.tail_sum) * reading.tail_outside) * UNIT;
-    struct window_value value = {
-        .count = layout->is_weighted ? sum : count,
-        .sum = sum,
-        .minimum = reading.minimum,
-        .maximum = reading.maximum,
-    };
-    if (window->factor > 0)
-        stretch(&value, window->factor, counted(layout, held_count(held), held_sum(held, layout)));
-    return value;
+    const struct layout *layout = &bound->table->layout;
+    double factor = window->factor, count = count_within(bound, &sight->readings[window->at]);
+    double all = counted(layout, held_count(sight->held), held_sum(sight->held, layout));
+    if (!(count > 0)) return 1;
+    if (count * factor > all) factor = all / count;
+    return factor < 1 ? 1 : factor;
+}
+
+/* Counts and sums as a ranking takes them. */
+static double window_count(const struct bound_feature *bound, const struct sight *sight,
+                           const struct bound_window *window)
+{
+    double count = count_within(bound, &sight->readings[window->at]);
+    return window->factor > 0 ? count * stretch_of(bound, sight, window) : count;
+}
+
+static double window_sum(const struct bound_feature *bound, const struct sight *sight,
+                         const struct bound_window *window)
+{
+    double sum = sum_within(&sight->readings[window->at]);
+    return window->factor > 0 ? sum * stretch_of(bound, sight, window) : sum;
 }
 
 /* Of the feature's window, or of all time. */
-static struct window_value read_slot(const struct bound_feature *bound, struct held held)
+static double read_count(const struct bound_feature *bound, const struct sight *sight)
 {
-    const struct layout *layout = &bound->table->layout;
-    if (bound->feature->slot != WINDOW_ALL) return read_window(held, layout, &bound->window);
-    return (struct window_value){
-        .count = counted_of(bound->table, held),
-        .sum = to_double(held_sum(held, layout)) * UNIT,
-        .minimum = held_minimum(held, layout),
-        .maximum = held_maximum(held, layout),
-    };
+    if (bound->feature->slot == WINDOW_ALL) return counted_of(bound->table, sight->held);
+    return window_count(bound, sight, &bound->window);
+}
+
+static double read_sum(const struct bound_feature *bound, const struct sight *sight)
+{
+    if (bound->feature->slot != WINDOW_ALL) return window_sum(bound, sight, &bound->window);
+    return to_double(held_sum(sight->held, &bound->table->layout)) * UNIT;
 }
 
 /* Counts of a velocity: in the window, and in its baseline before the window. */
@@ -138,11 +146,11 @@ struct velocity_counts {
     double recent, before;
 };
 
-static struct velocity_counts read_velocity(const struct bound_feature *bound, struct held held)
+static struct velocity_counts read_velocity(const struct bound_feature *bound,
+                                            const struct sight *sight)
 {
-    const struct layout *layout = &bound->table->layout;
-    struct velocity_counts counts = {.recent = read_window(held, layout, &bound->window).count};
-    double all = read_window(held, layout, &bound->baseline).count;
+    struct velocity_counts counts = {.recent = window_count(bound, sight, &bound->window)};
+    double all = window_count(bound, sight, &bound->baseline);
     /* The two windows may have different buckets, and so differ at their tails. */
     if (all > counts.recent) counts.before = all - counts.recent;
     return counts;
@@ -154,16 +162,16 @@ static double usual_count(const struct bound_feature *bound, const struct veloci
     return bound->before_ms > 0 ? counts->before * (bound->recent_ms / bound->before_ms) : 0;
 }
 
-static double z_velocity(const struct bound_feature *bound, struct held held)
+static double z_velocity(const struct bound_feature *bound, const struct sight *sight)
 {
-    struct velocity_counts counts = read_velocity(bound, held);
+    struct velocity_counts counts = read_velocity(bound, sight);
     double mean = usual_count(bound, &counts);
     return (counts.recent - mean) / sqrt(mean + 1);
 }
 
-static double relative_velocity(const struct bound_feature *bound, struct held held)
+static double relative_velocity(const struct bound_feature *bound, const struct sight *sight)
 {
-    struct velocity_counts counts = read_velocity(bound, held);
+    struct velocity_counts counts = read_velocity(bound, sight);
     double recent = counts.recent / (bound->recent_ms / hour_ms) + bound->prior;
     double before = bound->prior;
     if (bound->before_ms > 0) before += counts.before / (bound->before_ms / hour_ms);
@@ -179,24 +187,31 @@ static bool smoothed(const struct bound_feature *bound, double amount, double of
     return true;
 }
 
-static bool read_extreme(const struct bound_feature *bound, struct held held, double *value)
+static bool read_extreme(const struct bound_feature *bound, const struct sight *sight,
+                         double *value)
 {
-    if (!held_any(held) || !bound->table->layout.keeps_extremes) return false;
-    struct window_value window = read_slot(bound, held);
-    bool smallest = bound->feature->op == FEATURE_MINIMUM;
-    if (window.minimum > window.maximum) return false;
-    *value = (double)(smallest ? window.minimum : window.maximum) * UNIT;
+    const struct layout *layout = &bound->table->layout;
+    if (!held_any(sight->held) || !layout->keeps_extremes) return false;
+    bool ever = bound->feature->slot == WINDOW_ALL,
+         smallest = bound->feature->op == FEATURE_MINIMUM;
+    const struct window_reading *reading = &sight->readings[bound->window.at];
+    int64_t minimum = ever ? held_minimum(sight->held, layout) : reading->minimum;
+    int64_t maximum = ever ? held_maximum(sight->held, layout) : reading->maximum;
+    if (minimum > maximum) return false;
+    *value = (double)(smallest ? minimum : maximum) * UNIT;
     return true;
 }
 
-/* `of` is of the denominator, if there is one.  False: missing. */
-static ALWAYS_INLINE bool read_held(const struct bound_feature *bound, struct held held,
-                                    struct held of, double *value)
+/* False: missing, and 0. */
+static ALWAYS_INLINE bool read_feature(const struct bound_feature *bound, const struct sight *sight,
+                                       double *value)
 {
     const struct feature *feature = bound->feature;
+    struct held held = sight->held;
     bool any = held_any(held);
     /* Nobody asks for a time before the newest event; a record would not know the answer. */
     assert(!any || held_newest_ms(held) <= bound->now_ms);
+    *value = 0;
     switch (feature->op) {
     case FEATURE_DECAY:
     case FEATURE_RATE:
@@ -207,30 +222,28 @@ static ALWAYS_INLINE bool read_held(const struct bound_feature *bound, struct he
         if (feature->op == FEATURE_RATE) *value *= bound->table->layout.lambda[feature->slot];
         return true;
     case FEATURE_COUNT:
-        if (any) *value = read_slot(bound, held).count;
+        if (any) *value = read_count(bound, sight);
         return true;
     case FEATURE_SUM:
-        if (any) *value = read_slot(bound, held).sum;
+        if (any) *value = read_sum(bound, sight);
         return true;
-    case FEATURE_MEAN: {
-        struct window_value window = {0};
-        if (any) window = read_slot(bound, held);
-        return smoothed(bound, window.sum, window.count, value);
-    }
+    case FEATURE_MEAN:
+        return smoothed(bound, any ? read_sum(bound, sight) : 0, any ? read_count(bound, sight) : 0,
+                        value);
     case FEATURE_MINIMUM:
     case FEATURE_MAXIMUM:
-        return read_extreme(bound, held, value);
+        return read_extreme(bound, sight, value);
     case FEATURE_VELOCITY:
-        if (any) *value = z_velocity(bound, held);
+        if (any) *value = z_velocity(bound, sight);
         return true;
     case FEATURE_RELATIVE_VELOCITY:
         *value = bound->prior > 0 ? 1 : 0; /* nothing against nothing */
-        if (any) *value = relative_velocity(bound, held);
+        if (any) *value = relative_velocity(bound, sight);
         return true;
     case FEATURE_RATIO:
         assert(bound->denominator);
-        return smoothed(bound, counted_of(bound->table, held), counted_of(bound->denominator, of),
-                        value);
+        return smoothed(bound, counted_of(bound->table, held),
+                        counted_of(bound->denominator, sight->of), value);
     }
     return false;
 }
@@ -256,20 +269,28 @@ static bool has_slot(const struct layout *layout, const struct feature *feature)
            feature->slot < layout->window_count;
 }
 
+static bool reads_baseline(const struct feature *feature)
+{
+    return feature->op == FEATURE_VELOCITY || feature->op == FEATURE_RELATIVE_VELOCITY;
+}
+
 static bool reads_window(const struct feature *feature)
 {
     return feature->op != FEATURE_DECAY && feature->op != FEATURE_RATE &&
            feature->op != FEATURE_RATIO && feature->slot != WINDOW_ALL;
 }
 
-static void bind_windows(struct bound_feature *bound)
+static void bind_windows(struct bound_feature *bound, struct windows *windows)
 {
-    const struct layout *layout = &bound->table->layout;
+    const struct signal_table *table = bound->table;
+    const struct layout *layout = &table->layout;
     uint8_t slot = bound->feature->slot;
     int64_t window_ms = layout->window_ms[slot], baseline_ms = layout->baseline_ms[slot];
-    bound->window = bind_window(bound->table, layout->window_ring[slot], window_ms, bound->now_ms);
+    bound->window =
+        bind_window(table, windows, layout->window_ring[slot], window_ms, bound->now_ms);
+    if (!reads_baseline(bound->feature)) return;
     bound->baseline =
-        bind_window(bound->table, layout->baseline_ring[slot], baseline_ms, bound->now_ms);
+        bind_window(table, windows, layout->baseline_ring[slot], baseline_ms, bound->now_ms);
     bound->recent_ms = (double)window_ms;
     bound->before_ms = (double)(baseline_ms - window_ms);
 }
@@ -287,17 +308,16 @@ static void bind_decay(struct bound_feature *bound, struct decay_stand_in *stand
     bound->stand_in = stand_in;
 }
 
-/* `stand_in`: where one is put if it is needed; it is lent to the bound feature. */
+/* All but the windows. */
 static void bind(struct bound_feature *bound, const struct ledger *ledger,
-                 const struct feature *feature, int64_t now_ms, struct decay_stand_in *stand_in)
+                 const struct feature *feature, int64_t now_ms)
 {
     static const struct signal_table nothing;
     assert(feature->signal < LIMIT_SIGNAL_IDS);
     const struct signal_table *table = &ledger->tables[feature->signal];
-    bool has = has_slot(&table->layout, feature);
     *bound = (struct bound_feature){
         .feature = feature,
-        .table = has ? table : &nothing,
+        .table = has_slot(&table->layout, feature) ? table : &nothing,
         .now_ms = now_ms,
         .prior = feature->prior > 0 ? feature->prior : 0,
         .prior_mean = feature->prior_mean,
@@ -306,45 +326,62 @@ static void bind(struct bound_feature *bound, const struct ledger *ledger,
         assert(feature->denominator < LIMIT_SIGNAL_IDS);
         bound->denominator = &ledger->tables[feature->denominator];
     }
-    if (has && reads_window(feature)) bind_windows(bound);
     if (isnan(bound->prior_mean)) bound->prior_mean = global_mean(bound);
-    if (has && (feature->op == FEATURE_DECAY || feature->op == FEATURE_RATE))
-        bind_decay(bound, stand_in);
+}
+
+/* Its windows, of the table; `stand_in`: where one is put if it is needed, lent to the feature. */
+static void bind_slot(struct bound_feature *bound, struct windows *windows,
+                      struct decay_stand_in *stand_in)
+{
+    const struct feature *feature = bound->feature;
+    if (!has_slot(&bound->table->layout, feature)) return;
+    if (reads_window(feature)) bind_windows(bound, windows);
+    if (feature->op == FEATURE_DECAY || feature->op == FEATURE_RATE) bind_decay(bound, stand_in);
 }
 
 bool features_estimated(const struct ledger *ledger, const struct feature *feature, int64_t now_ms)
 {
     struct bound_feature bound;
     struct decay_stand_in stand_in;
-    bind(&bound, ledger, feature, now_ms, &stand_in);
-    return bound.stand_in || bound.window.factor > 0 ||
-           (bound.baseline.factor > 0 &&
-            (feature->op == FEATURE_VELOCITY || feature->op == FEATURE_RELATIVE_VELOCITY));
+    struct windows windows;
+    windows_init(&windows, now_ms);
+    bind(&bound, ledger, feature, now_ms);
+    bind_slot(&bound, &windows, &stand_in);
+    return bound.stand_in || bound.window.factor > 0 || bound.baseline.factor > 0;
 }
 
 /* Features read in one pass, and the tables that they look into, each once.  It stays where it is:
  * features are lent their stand-ins. */
 enum { READ_TOGETHER = 8, TABLES_TOGETHER = 2 * READ_TOGETHER };
+_Static_assert(WINDOWS_TOGETHER >= 2 * READ_TOGETHER, "a feature has two windows at most");
+
+struct pass_table {
+    const struct signal_table *table;
+    signal_id signal;
+    struct windows windows;
+};
+
 struct pass {
     struct bound_feature features[READ_TOGETHER];
     struct decay_stand_in stand_ins[READ_TOGETHER];
     struct feature_column columns[READ_TOGETHER];
     uint8_t of_table[READ_TOGETHER], of_denominator[READ_TOGETHER]; /* which of those below */
     size_t count;
-    const struct signal_table *tables[TABLES_TOGETHER];
-    signal_id signals[TABLES_TOGETHER];
+    struct pass_table tables[TABLES_TOGETHER];
     size_t table_count;
 };
 
-static uint8_t pass_table(struct pass *pass, const struct signal_table *table, signal_id signal)
+static uint8_t pass_table(struct pass *pass, const struct signal_table *table, signal_id signal,
+                          int64_t now_ms)
 {
     size_t i = 0;
-    while (i < pass->table_count && pass->tables[i] != table)
+    while (i < pass->table_count && pass->tables[i].table != table)
         i++;
     if (i == pass->table_count) {
-        pass->tables[i] = table;
-        pass->signals[i] = signal;
-        pass->table_count++;
+        struct pass_table *added = &pass->tables[pass->table_count++];
+        added->table = table;
+        added->signal = signal;
+        windows_init(&added->windows, now_ms);
     }
     return (uint8_t)i;
 }
@@ -356,12 +393,14 @@ static void pass_add(struct pass *pass, const struct ledger *ledger, int64_t now
     size_t at = pass->count++;
     struct bound_feature *bound = &pass->features[at];
     const struct feature *feature = question->feature;
-    bind(bound, ledger, feature, now_ms, &pass->stand_ins[at]);
+    bind(bound, ledger, feature, now_ms);
     pass->columns[at] = question->out;
-    pass->of_denominator[at] = 0; /* nobody looks at it */
-    pass->of_table[at] = pass_table(pass, bound->table, feature->signal);
+    pass->of_table[at] = pass->of_denominator[at] =
+        pass_table(pass, bound->table, feature->signal, now_ms);
     if (bound->denominator)
-        pass->of_denominator[at] = pass_table(pass, bound->denominator, feature->denominator);
+        pass->of_denominator[at] =
+            pass_table(pass, bound->denominator, feature->denominator, now_ms);
+    bind_slot(bound, &pass->tables[pass->of_table[at]].windows, &pass->stand_ins[at]);
 }
 
 /* Has the rows of what is cold read in; false: nothing is. */
@@ -370,23 +409,28 @@ static bool read_in(const struct pass *pass, const ordinal *ordinals, size_t cou
     struct cold_reader *cold = pass->columns[0].cold;
     bool any = false;
     for (size_t i = 0; i < pass->table_count; i++) {
-        if (pass->tables[i]->cold_count == 0) continue;
+        if (pass->tables[i].table->cold_count == 0) continue;
         if (!any) cold_begin(cold);
         any = true;
-        cold_read_in(cold, pass->signals[i], ordinals, count);
+        cold_read_in(cold, pass->tables[i].signal, ordinals, count);
     }
     return any;
 }
 
-static void read_some(const struct pass *pass, size_t at, const struct held *held,
-                      const struct held *of, size_t done, size_t some)
+/* The features of an entity that are of one table. */
+static void read_entity(const struct pass *pass, uint8_t table, struct held held[][LOOKED_UP],
+                        size_t at, size_t done)
 {
-    const struct bound_feature *bound = &pass->features[at];
-    const struct feature_column *out = &pass->columns[at];
-    for (size_t i = 0; i < some; i++) {
-        double *value = &out->values[done + i];
-        *value = 0;
-        out->missing[done + i] = !read_held(bound, held[i], of[i], value);
+    const struct pass_table *of = &pass->tables[table];
+    struct window_reading readings[2 * READ_TOGETHER];
+    struct sight sight = {.held = held[table][at], .readings = readings};
+    if (held_any(sight.held)) held_windows(sight.held, &of->table->layout, &of->windows, readings);
+    for (size_t i = 0; i < pass->count; i++) {
+        const struct feature_column *out = &pass->columns[i];
+        if (pass->of_table[i] != table) continue;
+        sight.of = held[pass->of_denominator[i]][at];
+        out->missing[done + at] =
+            !read_feature(&pass->features[i], &sight, &out->values[done + at]);
     }
 }
 
@@ -397,13 +441,14 @@ static void pass_read(const struct pass *pass, const ordinal *ordinals, size_t c
     for (size_t done = 0; done < count; done += LOOKED_UP) {
         size_t some = count - done < LOOKED_UP ? count - done : LOOKED_UP;
         for (size_t i = 0; i < pass->table_count; i++) {
-            table_find_all(pass->tables[i], ordinals + done, some, held[i]);
+            const struct pass_table *of = &pass->tables[i];
+            table_find_all(of->table, ordinals + done, some, held[i]);
             if (has_cold)
-                cold_find_all(pass->columns[0].cold, pass->signals[i], ordinals + done, some,
-                              held[i]);
+                cold_find_all(pass->columns[0].cold, of->signal, ordinals + done, some, held[i]);
         }
-        for (size_t i = 0; i < pass->count; i++)
-            read_some(pass, i, held[pass->of_table[i]], held[pass->of_denominator[i]], done, some);
+        for (uint8_t i = 0; i < pass->table_count; i++)
+            for (size_t j = 0; j < some; j++)
+                read_entity(pass, i, held, j, done);
     }
 }
 
@@ -432,14 +477,17 @@ int64_t features_count(const struct ledger *ledger, signal_id signal, uint8_t sl
     const struct signal_table *table = &ledger->tables[signal];
     const struct layout *layout = &table->layout;
     struct held held = table_find(table, entity);
+    struct windows windows;
+    struct window_reading reading;
+    windows_init(&windows, now_ms);
     assert(!table_is_cold(table, entity));
     if (!held_any(held)) return 0;
     if (slot == WINDOW_ALL) return held_count(held);
     if (slot >= layout->window_count) return 0;
-    uint8_t ring = layout->window_ring[slot];
-    struct window_at window =
-        window_at(layout->rings[ring].hop_ms, layout->window_ms[slot], now_ms);
-    return held_window(held, layout, ring, &window).count;
+    windows_add(&windows,
+                layout_window(layout, layout->window_ring[slot], layout->window_ms[slot], now_ms));
+    held_windows(held, layout, &windows, &reading);
+    return reading.count;
 }
 
 enum { LISTED = 512 };
@@ -468,7 +516,7 @@ size_t features_top(const struct ledger *ledger, const struct top_question *ques
     const struct feature_column column = {values, missing, question->cold};
     pass_add(&pass, ledger, question->now_ms,
              &(struct feature_question){question->feature, column});
-    const struct signal_table *table = pass.features[0].table;
+    const struct signal_table *table = pass.tables[0].table;
     if (question->limit == 0) return 0;
     while ((count = list_some(table, question->among, &next, ordinals)) > 0) {
         pass_read(&pass, ordinals, count);
@@ -488,10 +536,15 @@ struct velocity_reading features_velocity(const struct ledger *ledger, signal_id
 {
     struct feature feature = {.op = FEATURE_VELOCITY, .signal = signal, .slot = slot};
     struct bound_feature bound;
-    bind(&bound, ledger, &feature, now_ms, NULL);
-    struct held held = table_find(bound.table, entity);
+    struct windows windows;
+    struct window_reading readings[2] = {{0}};
+    windows_init(&windows, now_ms);
+    bind(&bound, ledger, &feature, now_ms);
+    bind_slot(&bound, &windows, NULL);
+    struct sight sight = {.held = table_find(bound.table, entity), .readings = readings};
     assert(!table_is_cold(bound.table, entity));
-    if (!held_any(held)) return (struct velocity_reading){0};
-    struct velocity_counts counts = read_velocity(&bound, held);
+    if (!held_any(sight.held)) return (struct velocity_reading){0};
+    held_windows(sight.held, &bound.table->layout, &windows, readings);
+    struct velocity_counts counts = read_velocity(&bound, &sight);
     return (struct velocity_reading){counts.recent, usual_count(&bound, &counts)};
 }

@@ -46,8 +46,8 @@ struct feature_column {
 void features_read(const struct ledger *ledger, const struct feature *feature, int64_t now_ms,
                    const ordinal *ordinals, size_t count, struct feature_column out);
 
-/* Features of the same entities, read together: an entity is looked up once for all of a signal.
- * The columns are as above, and of one cold_reader. */
+/* Features of the same entities, read together: an entity is looked up once for all of a signal,
+ * and its windows are read in one pass.  The columns are as above, and of one cold_reader. */
 struct feature_question {
     const struct feature *feature;
     struct feature_column out;

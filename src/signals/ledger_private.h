@@ -141,11 +141,16 @@ static inline decay_sum held_decay(struct held held, uint32_t slot)
     return held.compact ? compact_decay(held.compact, slot) : held.record->decays[slot];
 }
 
-static inline struct window_reading held_window(struct held held, const struct layout *layout,
-                                                uint8_t ring, const struct window_at *window)
+/* readings[i] of windows->list[i]. */
+static inline void held_windows(struct held held, const struct layout *layout,
+                                const struct windows *windows, struct window_reading *readings)
 {
-    return held.compact ? compact_window(held.compact, layout, ring, window)
-                        : ring_read(&held.record->rings[ring], window);
+    if (held.compact && windows->count > 0) {
+        compact_windows(held.compact, layout, windows, readings);
+        return;
+    }
+    for (uint32_t i = 0; i < windows->count; i++)
+        readings[i] = ring_read(&held.record->rings[windows->list[i].ring], &windows->list[i]);
 }
 
 /* What there is of each of up to LOOKED_UP ordinals; what it takes is asked for side by side. */

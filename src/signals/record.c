@@ -73,6 +73,12 @@ bool layout_same_records(const struct layout *a, const struct layout *b)
     return true;
 }
 
+struct window_at layout_window(const struct layout *layout, uint8_t ring, int64_t window_ms,
+                               int64_t now_ms)
+{
+    return window_at(ring, layout->rings[ring].hop_ms, window_ms, now_ms);
+}
+
 static size_t record_size(uint32_t decay_count)
 {
     return sizeof(struct record) + decay_count * sizeof(decay_sum);

@@ -41,6 +41,10 @@ void layout_init(struct layout *layout, const struct signal *signal);
 /* Do records of both have the same content? */
 bool layout_same_records(const struct layout *a, const struct layout *b);
 
+/* A window as a ring has it. */
+struct window_at layout_window(const struct layout *layout, uint8_t ring, int64_t window_ms,
+                               int64_t now_ms);
+
 struct record {
     entity_id id;
     int64_t

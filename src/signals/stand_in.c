@@ -45,21 +45,20 @@ struct window_stand_in window_stand_in(const struct signal_table *table, uint8_t
                                        int64_t window_ms, int64_t now_ms)
 {
     const struct layout *layout = &table->layout;
-    struct window_stand_in stand_in = {.ring = ring, .factor = 1};
+    struct window_stand_in stand_in = {.factor = 1};
     int64_t length_ms;
     for (uint32_t i = 0; i < layout->ring_count; i++) {
         if (known_ms(table, i, now_ms) < window_ms) continue;
-        stand_in.ring = (uint8_t)i;
-        stand_in.at = window_at(layout->rings[i].hop_ms, window_ms, now_ms);
+        stand_in.at = layout_window(layout, (uint8_t)i, window_ms, now_ms);
         return stand_in;
     }
     uint8_t best = best_ring(table, now_ms, &length_ms);
     if (length_ms > 0) {
-        stand_in.ring = best;
         stand_in.factor = (double)window_ms / (double)length_ms;
+        ring = best;
         window_ms = length_ms;
     }
-    stand_in.at = window_at(layout->rings[stand_in.ring].hop_ms, window_ms, now_ms);
+    stand_in.at = layout_window(layout, ring, window_ms, now_ms);
     return stand_in;
 }
 
@@ -71,16 +70,16 @@ static double weight_at(int64_t age_ms, int64_t half_life_ms)
 }
 
 static void divide_past(struct decay_stand_in *stand_in, const struct signal_table *table,
-                        uint8_t slot, int64_t now_ms, int64_t length_ms)
+                        uint8_t slot, uint8_t ring, int64_t now_ms, int64_t length_ms)
 {
-    int64_t hop_ms = table->layout.rings[stand_in->ring].hop_ms, left_ms, before_ms = 0;
+    enum { PARTS = WINDOWS_TOGETHER };
+    int64_t hop_ms = table->layout.rings[ring].hop_ms, left_ms, before_ms = 0;
     int64_t hops = floor_divide(length_ms, hop_ms, &left_ms);
-    int64_t step_ms = (hops + STAND_IN_PARTS - 1) / STAND_IN_PARTS * hop_ms;
-    for (int64_t end_ms = step_ms; before_ms < length_ms && stand_in->part_count < STAND_IN_PARTS;
-         end_ms += step_ms) {
-        uint32_t at = stand_in->part_count++;
-        if (end_ms > length_ms || at + 1 == STAND_IN_PARTS) end_ms = length_ms;
-        stand_in->parts[at] = window_at(hop_ms, end_ms, now_ms);
+    int64_t step_ms = (hops + PARTS - 1) / PARTS * hop_ms;
+    for (int64_t end_ms = step_ms; before_ms < length_ms; end_ms += step_ms) {
+        if (end_ms > length_ms || stand_in->parts.count + 1 == PARTS) end_ms = length_ms;
+        uint8_t at =
+            windows_add(&stand_in->parts, layout_window(&table->layout, ring, end_ms, now_ms));
         stand_in->weights[at] = weight_at(before_ms + (end_ms - before_ms) / 2,
                                           table->layout.decays[slot].half_life_ms);
         before_ms = end_ms;
@@ -92,13 +91,13 @@ void decay_stand_in_init(struct decay_stand_in *stand_in, const struct signal_ta
 {
     const struct layout *layout = &table->layout;
     int64_t length_ms, own_ms;
-    stand_in->part_count = 0;
+    uint8_t ring = best_ring(table, now_ms, &length_ms);
+    windows_init(&stand_in->parts, now_ms);
     stand_in->slot = slot;
     stand_in->factor = 1;
-    stand_in->ring = best_ring(table, now_ms, &length_ms);
     if (__builtin_sub_overflow(now_ms, table->gaps.decays[slot].since_ms, &own_ms))
         own_ms = INT64_MAX;
-    if (length_ms > own_ms) divide_past(stand_in, table, slot, now_ms, length_ms);
+    if (length_ms > own_ms) divide_past(stand_in, table, slot, ring, now_ms, length_ms);
     for (uint32_t i = 0; length_ms == 0 && i < layout->decay_count; i++) {
         if (table->gaps.decays[i].open) continue;
         stand_in->slot = (uint8_t)i;
@@ -108,23 +107,19 @@ void decay_stand_in_init(struct decay_stand_in *stand_in, const struct signal_ta
     stand_in->now = decay_now(&layout->decays[stand_in->slot], now_ms);
 }
 
-static double sum_of(const struct decay_stand_in *stand_in, const struct layout *layout,
-                     struct held held, uint32_t part)
-{
-    struct window_reading reading =
-        held_window(held, layout, stand_in->ring, &stand_in->parts[part]);
-    return ((double)reading.sum - (double)reading.tail_sum * reading.tail_outside) * UNIT;
-}
-
 double decay_stand_in_read(const struct decay_stand_in *stand_in, const struct layout *layout,
                            struct held held)
 {
+    struct window_reading readings[WINDOWS_TOGETHER];
     double decayed = 0, before = 0;
-    if (stand_in->part_count == 0)
+    if (stand_in->parts.count == 0)
         return decay_read(&stand_in->now, held_decay(held, stand_in->slot), held_newest_ms(held)) *
                stand_in->factor;
-    for (uint32_t i = 0; i < stand_in->part_count; i++) {
-        double sum = sum_of(stand_in, layout, held, i);
+    held_windows(held, layout, &stand_in->parts, readings);
+    for (uint32_t i = 0; i < stand_in->parts.count; i++) {
+        const struct window_reading *reading = &readings[i];
+        double sum =
+            ((double)reading->sum - (double)reading->tail_sum * reading->tail_outside) * UNIT;
         decayed += (sum - before) * stand_in->weights[i];
         before = sum;
     }

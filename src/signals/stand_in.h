@@ -9,22 +9,17 @@
 
 /* A window by another ring, or by a shorter one. */
 struct window_stand_in {
-    uint8_t ring;
     struct window_at at;
     double factor; /* by how much longer the window is that was asked for; 1: no longer */
 };
 struct window_stand_in window_stand_in(const struct signal_table *table, uint8_t ring,
                                        int64_t window_ms, int64_t now_ms);
 
-enum { STAND_IN_PARTS = 32 };
-
 /* A decayed sum from the sums of windows, or from another half-life. */
 struct decay_stand_in {
-    uint32_t part_count; /* of the past that ring knows; 0: not by a ring */
-    uint8_t ring;
-    struct window_at parts[STAND_IN_PARTS]; /* ascending: each holds those before it */
-    double weights[STAND_IN_PARTS];         /* of what a part has more than the one before */
-    uint8_t slot;                           /* else: of this half-life, which may be the own one, */
+    struct windows parts; /* of the past that a ring knows; each holds those before it */
+    double weights[WINDOWS_TOGETHER]; /* of what a part has more than the one before */
+    uint8_t slot; /* if there are no parts: of this half-life, which may be the own one, */
     struct decay_now now;
     double factor; /* times this */
 };

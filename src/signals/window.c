@@ -134,16 +134,41 @@ static double share_outside(int64_t number, int64_t hop_ms, int64_t window_ms, i
     return (double)outside_ms / (double)(end_ms - start_ms);
 }
 
-struct window_at window_at(int64_t hop_ms, int64_t window_ms, int64_t now_ms)
+struct window_at window_at(uint8_t ring, int64_t hop_ms, int64_t window_ms, int64_t now_ms)
 {
     int64_t first = bucket_first(hop_ms, window_ms, now_ms);
     return (struct window_at){
+        .ring = ring,
         .hop_ms = hop_ms,
         .window_ms = window_ms,
-        .now_ms = now_ms,
         .first = first,
         .tail_outside = share_outside(first, hop_ms, window_ms, now_ms),
     };
+}
+
+void windows_init(struct windows *windows, int64_t now_ms)
+{
+    windows->count = windows->coarsest = 0;
+    windows->origin = bucket_first(5 * WINDOW_MINUTE_MS, 0, now_ms);
+    for (uint32_t i = 0; i < WINDOWS_TOGETHER; i++)
+        windows->starts[i] = windows->ends[i] = INT32_MAX;
+}
+
+uint8_t windows_add(struct windows *windows, struct window_at window)
+{
+    uint32_t i = 0;
+    while (i < windows->count &&
+           (windows->list[i].ring != window.ring || windows->list[i].window_ms != window.window_ms))
+        i++;
+    if (i < windows->count) return (uint8_t)i;
+    assert(i < WINDOWS_TOGETHER);
+    int32_t hop = window_hop_units(window.hop_ms);
+    windows->list[i] = window;
+    windows->starts[i] = (int32_t)(window.first * hop - windows->origin);
+    windows->ends[i] = windows->starts[i] + hop;
+    windows->count++;
+    if (window.ring > windows->coarsest) windows->coarsest = window.ring;
+    return (uint8_t)i;
 }
 
 struct window_reading ring_read(const struct ring *ring, const struct window_at *window)

@@ -88,13 +88,33 @@ static inline int64_t bucket_first(int64_t hop_ms, int64_t window_ms, int64_t no
     return divide_by_hop(hop_ms, window_after_ms(now_ms, window_ms), &left);
 }
 
-/* A window and now, with what follows from them. */
+/* A window at a time, with what follows from them. */
 struct window_at {
-    int64_t hop_ms, window_ms, now_ms;
+    uint8_t ring; /* of a record, whose buckets it is read by */
+    int64_t hop_ms, window_ms;
     int64_t first;       /* bucket_first */
     double tail_outside; /* the share of the first bucket's time that lies before the window */
 };
-struct window_at window_at(int64_t hop_ms, int64_t window_ms, int64_t now_ms);
+struct window_at window_at(uint8_t ring, int64_t hop_ms, int64_t window_ms, int64_t now_ms);
+
+/* Windows of a signal at one time, which are read together.  Where a first bucket begins and ends
+ * is given in units of 5 minutes, of which every hop is so many, from `origin` on. */
+enum { WINDOWS_TOGETHER = 32 };
+struct windows {
+    uint32_t count;
+    uint8_t coarsest; /* ring of any */
+    int64_t origin;   /* now, in whole units */
+    struct window_at list[WINDOWS_TOGETHER];
+    int32_t starts[WINDOWS_TOGETHER], ends[WINDOWS_TOGETHER];
+};
+void windows_init(struct windows *windows, int64_t now_ms);
+/* The index of a window, which is added if it is not there. */
+uint8_t windows_add(struct windows *windows, struct window_at window);
+
+static ALWAYS_INLINE int32_t window_hop_units(int64_t hop_ms)
+{
+    return hop_ms == WINDOW_DAY_MS ? 24 * 12 : hop_ms == WINDOW_HOUR_MS ? 12 : 1;
+}
 
 /* What a window holds.  The whole of its oldest bucket is in count and sum; `tail_outside` is the
  * share of that bucket's time which lies before the window. */

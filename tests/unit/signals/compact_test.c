@@ -93,6 +93,42 @@ static void encode(struct pair *pair, const struct record *record, struct buffer
     record_encode(record, &pair->layout, out);
 }
 
+/* Windows of a ring as others may ask for it: its own ones, and all hops up to its longest. */
+static void ask_ring(const struct layout *layout, uint8_t ring, int64_t now_ms, uint32_t some,
+                     struct windows *windows)
+{
+    const struct ring_shape *shape = &layout->rings[ring];
+    for (uint32_t i = 0; i < layout->window_count; i++)
+        if (layout->window_ring[i] == ring)
+            windows_add(windows, layout_window(layout, ring, layout->window_ms[i], now_ms));
+    for (uint32_t i = 1; i <= some; i++) {
+        int64_t window_ms = shape->longest_ms / some * i;
+        if (window_ms > 0) windows_add(windows, layout_window(layout, ring, window_ms, now_ms));
+    }
+}
+
+/* The windows of up to each ring, read together, say what each ring says of each. */
+static void compare_windows(struct test *t, struct pair *pair, int64_t now_ms)
+{
+    struct window_reading readings[WINDOWS_TOGETHER];
+    for (uint8_t rings = 1; rings <= pair->layout.ring_count; rings++) {
+        struct windows windows;
+        windows_init(&windows, now_ms);
+        for (uint8_t ring = 0; ring < rings; ring++)
+            ask_ring(&pair->layout, ring, now_ms, ring + rings, &windows);
+        CHECK(windows.count > 0);
+        compact_windows(pair->compact, &pair->layout, &windows, readings);
+        for (uint32_t i = 0; i < windows.count; i++) {
+            const struct window_at *window = &windows.list[i];
+            struct window_reading a = ring_read(&pair->record->rings[window->ring], window),
+                                  b = readings[i];
+            CHECK_EQ(a.count, b.count);
+            CHECK(a.sum == b.sum && a.tail_count == b.tail_count && a.tail_sum == b.tail_sum);
+            CHECK(a.minimum == b.minimum && a.maximum == b.maximum);
+        }
+    }
+}
+
 /* Both say the same: as rows, and when they are read. */
 static void compare(struct test *t, struct pair *pair, int64_t now_ms)
 {
@@ -110,16 +146,7 @@ static void compare(struct test *t, struct pair *pair, int64_t now_ms)
     struct record *refilled = compact_expand(filled, &pair->layout, 7, &pair->memory);
     encode(pair, refilled, &again);
     CHECK(slice_equal(buffer_slice(&row), buffer_slice(&again)));
-    for (uint32_t i = 0; i < pair->layout.window_count; i++) {
-        uint8_t ring = pair->layout.window_ring[i];
-        struct window_at window =
-            window_at(pair->layout.rings[ring].hop_ms, pair->layout.window_ms[i], now_ms);
-        struct window_reading a = ring_read(&pair->record->rings[ring], &window),
-                              b = compact_window(pair->compact, &pair->layout, ring, &window);
-        CHECK_EQ(a.count, b.count);
-        CHECK(a.sum == b.sum && a.tail_count == b.tail_count && a.tail_sum == b.tail_sum);
-        CHECK(a.minimum == b.minimum && a.maximum == b.maximum);
-    }
+    compare_windows(t, pair, now_ms);
     record_free(expanded, &pair->memory);
     record_free(refilled, &pair->memory);
     memory_free(&pair->memory, filled, 4096);
@@ -162,8 +189,12 @@ static void run(struct test *t, const struct signal *signal, uint64_t seed, bool
             said[count++] = event;
         }
         pair_add(t, &pair, event, late_ms <= 12 * HOUR);
-        if (!pair.expanded && pair.compact->count > 0)
-            compare(t, &pair, clock_ms + (int64_t)choose(&choices, 2 * (uint64_t)HOUR));
+        if (pair.expanded || pair.compact->count == 0) continue;
+        int64_t now_ms = clock_ms + (int64_t)choose(&choices, 2 * (uint64_t)HOUR);
+        compare(t, &pair, now_ms);
+        compare_windows(t, &pair, now_ms + (int64_t)choose(&choices, 40 * (uint64_t)DAY));
+        /* In units of 5 minutes, what 32 bits take for no time at all. */
+        compare_windows(t, &pair, now_ms + (INT64_C(1) << 32) * 5 * MINUTE);
     }
     CHECK(!pair.expanded || retracts);
     choices_release(&choices);

@@ -18,7 +18,7 @@ static bool add(struct ring *ring, struct memory *memory, int64_t newest_ms, int
 
 static struct window_reading read(const struct ring *ring, int64_t window_ms, int64_t now_ms)
 {
-    struct window_at window = window_at(HOUR, window_ms, now_ms);
+    struct window_at window = window_at(0, HOUR, window_ms, now_ms);
     return ring_read(ring, &window);
 }
 
