@@ -52,6 +52,8 @@ struct bound_feature {
     struct bound_window window, baseline;
     double recent_ms, before_ms; /* of a velocity: how long each is; before_ms 0: no baseline */
     double prior, prior_mean;
+    double nothing; /* what it is where nothing is held */
+    bool nothing_missing;
 };
 
 /* Most sums have few bits, and those are converted much faster; to the same double. */
@@ -401,6 +403,7 @@ static void pass_add(struct pass *pass, const struct ledger *ledger, int64_t now
         pass->of_denominator[at] =
             pass_table(pass, bound->denominator, feature->denominator, now_ms);
     bind_slot(bound, &pass->tables[pass->of_table[at]].windows, &pass->stand_ins[at]);
+    bound->nothing_missing = !read_feature(bound, &(struct sight){0}, &bound->nothing);
 }
 
 /* Has the rows of what is cold read in; false: nothing is. */
@@ -417,38 +420,107 @@ static bool read_in(const struct pass *pass, const ordinal *ordinals, size_t cou
     return any;
 }
 
-/* The features of an entity that are of one table. */
-static void read_entity(const struct pass *pass, uint8_t table, struct held held[][LOOKED_UP],
-                        size_t at, size_t done)
+/* Entities that go through a pass together. */
+struct tile {
+    size_t done, count; /* so many, after those that are done */
+    const ordinal *ordinals;
+    struct finding found[TABLES_TOGETHER];
+};
+
+static void tile_ask_pages(struct tile *tile, const struct pass *pass)
 {
-    const struct pass_table *of = &pass->tables[table];
-    struct window_reading readings[2 * READ_TOGETHER];
-    struct sight sight = {.held = held[table][at], .readings = readings};
-    if (held_any(sight.held)) held_windows(sight.held, &of->table->layout, &of->windows, readings);
-    for (size_t i = 0; i < pass->count; i++) {
-        const struct feature_column *out = &pass->columns[i];
-        if (pass->of_table[i] != table) continue;
-        sight.of = held[pass->of_denominator[i]][at];
-        out->missing[done + at] =
-            !read_feature(&pass->features[i], &sight, &out->values[done + at]);
+    for (size_t i = 0; i < pass->table_count; i++)
+        table_ask_pages(pass->tables[i].table, tile->ordinals, tile->count);
+}
+
+static void tile_ask_handles(struct tile *tile, const struct pass *pass)
+{
+    for (size_t i = 0; i < pass->table_count; i++)
+        table_ask_handles(pass->tables[i].table, tile->ordinals, tile->count, &tile->found[i]);
+}
+
+static void tile_find(struct tile *tile, const struct pass *pass, bool has_cold)
+{
+    for (size_t i = 0; i < pass->table_count; i++) {
+        const struct pass_table *of = &pass->tables[i];
+        table_find_all(of->table, tile->count, &tile->found[i]);
+        if (has_cold)
+            cold_find_all(pass->columns[0].cold, of->signal, tile->ordinals, tile->count,
+                          tile->found[i].held);
     }
 }
 
+/* Those of a tile of which a table holds something, and what is in its windows of each. */
+struct present {
+    size_t count;
+    uint8_t list[LOOKED_UP];
+    struct window_reading readings[LOOKED_UP][2 * READ_TOGETHER];
+};
+
+static void find_present(struct present *present, const struct tile *tile,
+                         const struct pass_table *of, const struct held *held)
+{
+    present->count = 0;
+    for (size_t i = 0; i < tile->count; i++) {
+        present->list[present->count] = (uint8_t)i;
+        present->count += held_any(held[i]);
+    }
+    for (size_t i = 0; i < present->count; i++) {
+        uint8_t at = present->list[i];
+        held_windows(held[at], &of->table->layout, &of->windows, present->readings[at]);
+    }
+}
+
+/* Where nothing is held a feature is the same for all, unless it is of two tables. */
+static void tile_read_feature(const struct tile *tile, const struct pass *pass, size_t feature,
+                              const struct present *present)
+{
+    const struct bound_feature *bound = &pass->features[feature];
+    const struct held *held = tile->found[pass->of_table[feature]].held;
+    const struct held *of = tile->found[pass->of_denominator[feature]].held;
+    double *values = pass->columns[feature].values + tile->done;
+    bool *missing = pass->columns[feature].missing + tile->done;
+    for (size_t i = 0; i < tile->count; i++) {
+        values[i] = bound->nothing;
+        missing[i] = bound->nothing_missing;
+    }
+    size_t count = bound->denominator ? tile->count : present->count;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = bound->denominator ? i : present->list[i];
+        struct sight sight = {held[at], of[at], present->readings[at]};
+        missing[at] = !read_feature(bound, &sight, &values[at]);
+    }
+}
+
+static void tile_read(const struct tile *tile, const struct pass *pass)
+{
+    struct present present;
+    for (size_t i = 0; i < pass->table_count && tile->count > 0; i++) {
+        find_present(&present, tile, &pass->tables[i], tile->found[i].held);
+        for (size_t j = 0; j < pass->count; j++)
+            if (pass->of_table[j] == i) tile_read_feature(tile, pass, j, &present);
+    }
+}
+
+/* While one tile is read, three are on their way, each a step further than the next. */
 static void pass_read(const struct pass *pass, const ordinal *ordinals, size_t count)
 {
-    struct held held[TABLES_TOGETHER][LOOKED_UP];
+    enum { STEPS = 4 };
+    struct tile tiles[STEPS];
     bool has_cold = read_in(pass, ordinals, count);
-    for (size_t done = 0; done < count; done += LOOKED_UP) {
-        size_t some = count - done < LOOKED_UP ? count - done : LOOKED_UP;
-        for (size_t i = 0; i < pass->table_count; i++) {
-            const struct pass_table *of = &pass->tables[i];
-            table_find_all(of->table, ordinals + done, some, held[i]);
-            if (has_cold)
-                cold_find_all(pass->columns[0].cold, of->signal, ordinals + done, some, held[i]);
-        }
-        for (uint8_t i = 0; i < pass->table_count; i++)
-            for (size_t j = 0; j < some; j++)
-                read_entity(pass, i, held, j, done);
+    for (size_t i = 0; i < STEPS; i++)
+        tiles[i].count = 0;
+    size_t done = 0;
+    for (size_t step = 0; done < count + (STEPS - 1) * LOOKED_UP; step++, done += LOOKED_UP) {
+        struct tile *tile = &tiles[step % STEPS];
+        size_t left = done < count ? count - done : 0;
+        tile->done = done;
+        tile->count = left < LOOKED_UP ? left : LOOKED_UP;
+        tile->ordinals = ordinals + (left > 0 ? done : 0);
+        tile_ask_pages(tile, pass);
+        tile_ask_handles(&tiles[(step + 3) % STEPS], pass);
+        tile_find(&tiles[(step + 2) % STEPS], pass, has_cold);
+        tile_read(&tiles[(step + 1) % STEPS], pass);
     }
 }
 

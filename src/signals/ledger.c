@@ -50,31 +50,45 @@ bool ledger_mark_dirty(struct ledger *ledger, signal_id signal, ordinal entity)
     return mark_dirty(ledger, signal, entity, table_find(&ledger->tables[signal], entity));
 }
 
-void table_find_all(const struct signal_table *table, const ordinal *ordinals, size_t count,
-                    struct held *held)
+void table_ask_pages(const struct signal_table *table, const ordinal *ordinals, size_t count)
 {
-    const block_handle *places[LOOKED_UP];
-    assert(count <= LOOKED_UP);
     for (size_t i = 0; i < count; i++)
         slots_prefetch_page(&table->slots, ordinals[i]);
+}
+
+void table_ask_handles(const struct signal_table *table, const ordinal *ordinals, size_t count,
+                       struct finding *finding)
+{
+    assert(count <= LOOKED_UP);
     for (size_t i = 0; i < count; i++) {
-        places[i] = slots_place(&table->slots, ordinals[i]);
-        if (places[i]) __builtin_prefetch(places[i]);
+        finding->places[i] = slots_place(&table->slots, ordinals[i]);
+        __builtin_prefetch(finding->places[i]);
+    }
+}
+
+/* Asks for a block, as far as most windows reach. */
+static ALWAYS_INLINE void ask_block(const struct signal_table *table, block_handle handle,
+                                    const char *block)
+{
+    enum { FAR_BYTES = 4 * POOL_LINE_BYTES };
+    size_t bytes = pool_block_bytes(pool_class_of(handle));
+    compact_prefetch_head((const struct compact *)block, &table->layout);
+    for (size_t at = POOL_LINE_BYTES; at < bytes && at < FAR_BYTES; at += POOL_LINE_BYTES)
+        __builtin_prefetch(block + at);
+}
+
+void table_find_all(const struct signal_table *table, size_t count, struct finding *finding)
+{
+    void *blocks[LOOKED_UP];
+    assert(count <= LOOKED_UP);
+    for (size_t i = 0; i < count; i++) {
+        if (!finding->places[i]) continue;
+        blocks[i] = pool_block(table->pool, *finding->places[i]);
+        ask_block(table, *finding->places[i], blocks[i]);
     }
     for (size_t i = 0; i < count; i++) {
-        held[i] = (struct held){NULL, NULL};
-        if (!places[i]) continue;
-        held[i].compact = pool_block(table->pool, *places[i]);
-        compact_prefetch_head(held[i].compact, &table->layout);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (!held[i].compact) continue;
-        assert(places[i]);
-        unsigned block_class = pool_class_of(*places[i]);
-        if (block_class == 0)
-            held[i] = table_held(table, *places[i]);
-        else if (block_class > CLASS_OF_A_LINE)
-            compact_prefetch(held[i].compact, &table->layout);
+        finding->held[i] = (struct held){NULL, NULL};
+        if (finding->places[i]) finding->held[i] = held_of(*finding->places[i], blocks[i]);
     }
 }
 

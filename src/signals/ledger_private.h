@@ -153,10 +153,17 @@ static inline void held_windows(struct held held, const struct layout *layout,
         readings[i] = ring_read(&held.record->rings[windows->list[i].ring], &windows->list[i]);
 }
 
-/* What there is of each of up to LOOKED_UP ordinals; what it takes is asked for side by side. */
-enum { LOOKED_UP = 64 };
-void table_find_all(const struct signal_table *table, const ordinal *ordinals, size_t count,
-                    struct held *held);
+/* What there is of each of up to LOOKED_UP ordinals, found in steps, of which each asks for what
+ * the next one looks at: in between there should be something else to do. */
+enum { LOOKED_UP = 16 };
+struct finding {
+    const block_handle *places[LOOKED_UP]; /* NULL: nothing there */
+    struct held held[LOOKED_UP];
+};
+void table_ask_pages(const struct signal_table *table, const ordinal *ordinals, size_t count);
+void table_ask_handles(const struct signal_table *table, const ordinal *ordinals, size_t count,
+                       struct finding *finding);
+void table_find_all(const struct signal_table *table, size_t count, struct finding *finding);
 
 /* Takes the record over where none is, in the form that suits it.  false: no memory, and the
  * caller still owns it. */
