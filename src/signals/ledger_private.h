@@ -172,9 +172,30 @@ MUST_USE bool ledger_insert(struct ledger *ledger, signal_id signal, ordinal ent
 /* The same for a pair that is cold from the start; the record stays the caller's. */
 MUST_USE bool ledger_insert_cold(struct ledger *ledger, signal_id signal, ordinal entity,
                                  const struct record *record);
-/* Lists what is there as dirty, and leaves room for the sealed ones to come back.  false: no
- * memory. */
+/* Puts a new block, or another one instead of what is there.  false: no memory; the block is given
+ * back, and nothing else is changed. */
+MUST_USE bool ledger_put_block(struct ledger *ledger, struct signal_table *table, ordinal entity,
+                               block_handle handle);
+/* A block for a compact record of so many bytes; 0: no memory. */
+MUST_USE block_handle ledger_take_block(struct ledger *ledger, size_t bytes);
+/* Puts a record as it is, and takes it over.  false: no memory, and the caller still owns it. */
+MUST_USE bool ledger_put_record(struct ledger *ledger, struct signal_table *table, ordinal entity,
+                                struct record *record);
+/* Takes away what is there, if there is anything; its row goes at the next checkpoint.  false: no
+ * memory, and nothing is changed. */
+MUST_USE bool ledger_drop(struct ledger *ledger, signal_id signal, ordinal entity);
+/* Lists what is there as dirty, unless it is, and leaves room for the sealed ones to come back; the
+ * same of what is known not to be dirty, and of what has been found.  false: no memory. */
 MUST_USE bool ledger_mark_dirty(struct ledger *ledger, signal_id signal, ordinal entity);
+MUST_USE bool ledger_list_dirty(struct ledger *ledger, signal_id signal, ordinal entity,
+                                struct held held);
+MUST_USE static ALWAYS_INLINE bool ledger_mark_held(struct ledger *ledger, signal_id signal,
+                                                    ordinal entity, struct held held)
+{
+    assert(!held.record || held.record != ledger->cold);
+    return held_is_dirty(held) || ledger_list_dirty(ledger, signal, entity, held);
+}
+
 /* Puts a record instead of what is there, in the form that suits it; totals stay.  false: no
  * memory, and the caller still owns it. */
 MUST_USE bool ledger_put(struct ledger *ledger, struct signal_table *table, ordinal entity,
@@ -228,6 +249,12 @@ void cold_read_in(struct cold_reader *reader, signal_id signal, const ordinal *o
                   size_t count);
 void cold_find_all(const struct cold_reader *reader, signal_id signal, const ordinal *ordinals,
                    size_t count, struct held *held);
+
+/* ledger_apply.c: */
+
+enum code ledger_apply(void *fold, const struct resolved_change *change, struct error *error);
+enum code ledger_apply_signals(void *fold, const struct resolved_change *changes, size_t count,
+                               struct error *error);
 
 /* ledger_row.c: */
 
