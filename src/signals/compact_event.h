@@ -41,7 +41,8 @@ enum compact_outcome compact_add(struct compact *compact, size_t bytes,
 void compact_init_for(struct compact *compact, unsigned flags, const struct compact_event *first);
 
 /* compact_add of an event that is in the newest bucket, and in the same epoch of every half-life as
- * the newest event: nothing moves.  false: it is not, or something does not fit. */
+ * the newest event, where no longest window ends in a bucket: nothing moves.  false: it is not, or
+ * something does not fit. */
 static ALWAYS_INLINE bool compact_add_near(struct compact *compact,
                                            const struct compact_event *event)
 {

@@ -18,6 +18,17 @@ static uint8_t layout_ring(struct layout *layout, int64_t window_ms)
     return i;
 }
 
+/* While the newest event goes through a hop of the finest ring, no sum may move, and no longest
+ * window end in the middle of it. */
+static uint64_t near_ms(const struct layout *layout)
+{
+    int64_t hop_ms = layout->rings[0].hop_ms;
+    if (!layout->ends_align || layout->ring_rest_ms[0] > 0) return 0;
+    for (uint32_t i = 0; i < layout->decay_count; i++)
+        if (layout->decays[i].half_life_ms % hop_ms != 0) return 0;
+    return (uint64_t)hop_ms - 1;
+}
+
 void layout_init(struct layout *layout, const struct signal *signal)
 {
     memset(layout, 0, sizeof *layout); /* padding too: layouts are compared by content only */
@@ -49,10 +60,7 @@ void layout_init(struct layout *layout, const struct signal *signal)
         if (i > 0 && layout->ring_rest_ms[i] % layout->rings[0].hop_ms != 0)
             layout->ends_align = false;
     }
-    if (layout->ring_count == 0) return;
-    layout->near_ms = (uint64_t)layout->rings[0].hop_ms - 1;
-    for (uint32_t i = 0; i < layout->decay_count; i++)
-        if (layout->decays[i].half_life_ms % layout->rings[0].hop_ms != 0) layout->near_ms = 0;
+    if (layout->ring_count > 0) layout->near_ms = near_ms(layout);
 }
 
 bool layout_same_records(const struct layout *a, const struct layout *b)

@@ -33,8 +33,8 @@ struct layout {
     int64_t ring_hops[RING_MAXIMUM];       /* the longest window in whole hops, */
     int64_t ring_rest_ms[RING_MAXIMUM];    /* and what is left of it */
     bool ends_align;  /* where longest windows of coarser rings end, a bucket of the finest ends */
-    uint64_t near_ms; /* of a hop of the finest ring that is all in one epoch of each half-life:
-                         what is not its start; 0: there are others, too */
+    uint64_t near_ms; /* of a hop of the finest ring in which no epoch of a half-life and no longest
+                         window ends: what is not its start; 0: there are others, too */
 };
 
 void layout_init(struct layout *layout, const struct signal *signal);

@@ -232,7 +232,12 @@ static void what_is_taken_back_is_as_in_a_record_or_makes_one(struct test *t)
 static void other_windows_are_as_in_a_record(struct test *t)
 {
     static const int64_t windows[][3] = {
-        {DAY, 0, 0}, {11 * DAY, 366 * DAY, 0}, {5 * MINUTE, 12 * HOUR - 1, 60 * DAY}, {0, 0, 0}};
+        {DAY, 0, 0},
+        {11 * DAY, 366 * DAY, 0},
+        {5 * MINUTE, 12 * HOUR - 1, 60 * DAY},
+        {7 * MINUTE, DAY, 30 * DAY},              /* ends within a bucket of the finest ring, */
+        {HOUR, 13 * HOUR + 3 * MINUTE, 30 * DAY}, /* and so does this */
+        {0, 0, 0}};
     for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) {
         struct signal signal = plain;
         signal.window_count = 0;
