@@ -144,7 +144,7 @@ static ALWAYS_INLINE void advance(struct compact *compact, const struct layout *
 {
     int64_t time_ms = event->what.time_ms;
     struct hop_place place = event->place;
-    compact->newest_and_flags += (time_ms - old_ms) * 256;
+    compact->newest_and_flags = time_ms * 256 | compact_flags(compact);
     if (old_ms == COMPACT_NEVER) return;
     for (uint32_t level = 0; level < layout->ring_count; level++) {
         if (level_count(compact, level) == 0) continue;
