@@ -273,7 +273,9 @@ void compact_events_init(struct compact_event *events, size_t count)
         event->parts.lanes = &layout->lanes;
         event->parts.time_ms = time_ms;
         event->parts.value = what->value;
+        event->number = 0;
         event->quiet_ms = 0;
+        event->near_from_ms = 0;
         event->near_ms = 0;
         if (layout->ring_count == 0) continue;
         event->place = hop_place(layout->rings[0].hop_ms, time_ms);
