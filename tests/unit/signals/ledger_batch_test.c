@@ -122,6 +122,39 @@ static void batches_are_as_one_by_one(struct test *t)
     batch_free(&batch);
 }
 
+/* Applies a batch of which the N-th allocation fails; N is more than there are if it does not. */
+static enum code apply_with_fault(struct batch *batch, size_t count, unsigned long long fail_at)
+{
+    struct world world;
+    if (!world_init(&world)) return CODE_INVALID;
+    for (size_t i = 0; i < count; i++)
+        batch->resolved[i].schema = &world.schema;
+    world.memory.fail_at_call = atomic_load(&world.memory.call_count) + fail_at;
+    enum code code =
+        world.fold.ops->apply_signals(world.fold.state, batch->resolved, count, &world.error);
+    if (code == CODE_OK && !world_check(&world)) code = CODE_INVALID;
+    world_release(&world); /* asserts that nothing was lost */
+    return code;
+}
+
+static void no_memory_in_a_batch_is_an_error_at_every_place(struct test *t)
+{
+    struct batch batch;
+    struct choices choices;
+    unsigned long long fail_at = 0;
+    enum code code;
+    CHECK(batch_create(&batch));
+    choices_from_seed(&choices, 4, NULL);
+    draw(&choices, true, &batch);
+    do {
+        code = apply_with_fault(&batch, CHANGES, ++fail_at);
+        CHECK(code == CODE_OK || code == CODE_NO_MEMORY);
+    } while (code == CODE_NO_MEMORY);
+    CHECK(fail_at > 30);
+    choices_release(&choices);
+    batch_free(&batch);
+}
+
 static void features_of_many_are_those_of_each(struct test *t)
 {
     enum { FEATURES = 10 };
@@ -174,5 +207,6 @@ static void features_of_many_are_those_of_each(struct test *t)
 int main(int argc, char **argv)
 {
     return RUN(argc, argv, CASE(batches_are_as_one_by_one),
+               CASE(no_memory_in_a_batch_is_an_error_at_every_place),
                CASE(features_of_many_are_those_of_each));
 }
