@@ -12,7 +12,7 @@
 
 struct memory {
     size_t limit_bytes;       /* 0: no limit */
-    atomic_size_t used_bytes; /* allocated now, plus reserved */
+    atomic_size_t used_bytes; /* allocated now */
     atomic_size_t peak_bytes;
     atomic_ullong call_count;        /* allocations and growing resizes asked for so far */
     unsigned long long fail_at_call; /* the call of this number (from 1) fails; 0: none */
