@@ -1,7 +1,7 @@
 /* The sums of decay.c in 64 bits, for all half-lives at once.
  *
- * What an event says of itself does not need the sums, so it is worked out apart: for a batch of
- * events, before their records are there.  Then only the epoch of the newest event is divided for,
+ * What an event says of itself does not need the sums, so it is worked out apart, before
+ * its record is there.  Then only the epoch of the newest event is divided for,
  * and either the sum or the event is moved on, by as many epochs as they differ.  Both are moved,
  * one of them by none: a jump would be foreseen half of the time.
  *
@@ -37,7 +37,7 @@ void decay_lanes_init(struct decay_lanes *lanes, const struct decay *decays, uin
     }
 }
 
-static void init_one(struct decay_parts *parts)
+void decay_parts_init_portable(struct decay_parts *parts)
 {
     const struct decay_lanes *lanes = parts->lanes;
     struct contribution event = {parts->time_ms, parts->value, 1};
@@ -55,13 +55,6 @@ static void init_one(struct decay_parts *parts)
         parts->epoch[i] = 0;
         parts->amount[i] = 0;
     }
-}
-
-void decay_parts_init_portable(struct decay_parts *const *parts, size_t count)
-{
-    assert(count <= DECAY_PARTS_MAXIMUM);
-    for (size_t i = 0; i < count; i++)
-        init_one(parts[i]);
 }
 
 static int64_t shift_down(int64_t sum, int64_t epochs)
@@ -149,67 +142,35 @@ AVX2 static inline __m256i shift_down_four(__m256i sum, __m256i epochs)
     return _mm256_xor_si256(magnitude, sign);
 }
 
-/* Four half-lives of many events, from the step that is done to the one that is not. */
-struct under_way {
-    __m256d of[DECAY_PARTS_MAXIMUM];
-};
-
-AVX2 static void divide_all(struct decay_parts *const *parts, size_t count, uint32_t first,
-                            struct under_way *fractions)
+/* Four half-lives of an event. */
+AVX2 static ALWAYS_INLINE void init_four(struct decay_parts *parts, uint32_t first)
 {
-    for (size_t i = 0; i < count; i++) {
-        const struct decay_lanes *lanes = parts[i]->lanes;
-        __m256d length = _mm256_loadu_pd(lanes->length_ms + first);
-        struct quotients at =
-            divide_four(parts[i]->time_ms, length, _mm256_loadu_pd(lanes->inverse + first));
-        _mm256_storeu_pd(parts[i]->epoch + first, at.epoch);
-        fractions->of[i] = _mm256_div_pd(at.left, length);
-    }
+    const struct decay_lanes *lanes = parts->lanes;
+    __m256d length = _mm256_loadu_pd(lanes->length_ms + first);
+    struct quotients at =
+        divide_four(parts->time_ms, length, _mm256_loadu_pd(lanes->inverse + first));
+    _mm256_storeu_pd(parts->epoch + first, at.epoch);
+    struct powers powers = powers_of_two(_mm256_div_pd(at.left, length));
+    int64_t magnitude = parts->value < 0 ? -parts->value : parts->value;
+    __m256d power = _mm256_add_pd(powers.base, _mm256_mul_pd(powers.base, powers.series));
+    __m256d unit = _mm256_mul_pd(power, _mm256_loadu_pd(lanes->unit + first));
+    __m256d product = _mm256_mul_pd(_mm256_set1_pd((double)magnitude), unit);
+    __m256d rounded = _mm256_floor_pd(_mm256_add_pd(product, _mm256_set1_pd(0.5)));
+    __m256i spare = _mm256_loadu_si256((const __m256i *)(lanes->spare_bits + first));
+    _mm256_storeu_si256((__m256i *)(parts->amount + first),
+                        _mm256_sllv_epi64(to_integers(rounded), spare));
 }
 
-AVX2 static void raise_all(size_t count, struct under_way *fractions, struct under_way *bases)
+AVX2 void decay_parts_init_avx2(struct decay_parts *parts)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct powers powers = powers_of_two(fractions->of[i]);
-        bases->of[i] = powers.base;
-        fractions->of[i] = powers.series;
+    const struct decay_lanes *lanes = parts->lanes;
+    if (parts->value > lanes->largest || parts->value < -lanes->largest) {
+        decay_parts_init_portable(parts);
+        return;
     }
-}
-
-AVX2 static void weigh_all(struct decay_parts *const *parts, size_t count, uint32_t first,
-                           const struct under_way *series, const struct under_way *bases)
-{
-    for (size_t i = 0; i < count; i++) {
-        const struct decay_lanes *lanes = parts[i]->lanes;
-        int64_t magnitude = parts[i]->value < 0 ? -parts[i]->value : parts[i]->value;
-        __m256d power = _mm256_add_pd(bases->of[i], _mm256_mul_pd(bases->of[i], series->of[i]));
-        __m256d unit = _mm256_mul_pd(power, _mm256_loadu_pd(lanes->unit + first));
-        __m256d product = _mm256_mul_pd(_mm256_set1_pd((double)magnitude), unit);
-        __m256d rounded = _mm256_floor_pd(_mm256_add_pd(product, _mm256_set1_pd(0.5)));
-        __m256i spare = _mm256_loadu_si256((const __m256i *)(lanes->spare_bits + first));
-        _mm256_storeu_si256((__m256i *)(parts[i]->amount + first),
-                            _mm256_sllv_epi64(to_integers(rounded), spare));
-    }
-}
-
-/* One after the other, each would wait for itself. */
-AVX2 void decay_parts_init_avx2(struct decay_parts *const *parts, size_t count)
-{
-    struct under_way fractions, bases;
-    uint32_t half_lives = 0;
-    assert(count <= DECAY_PARTS_MAXIMUM);
-    for (size_t i = 0; i < count; i++)
-        if (parts[i]->lanes->count > half_lives) half_lives = parts[i]->lanes->count;
-    for (uint32_t first = 0; first < half_lives; first += 4) {
-        divide_all(parts, count, first, &fractions);
-        raise_all(count, &fractions, &bases);
-        weigh_all(parts, count, first, &fractions, &bases);
-    }
-    for (size_t i = 0; i < count; i++) {
-        int64_t largest = parts[i]->lanes->largest;
-        parts[i]->fits = true;
-        if (parts[i]->value > largest || parts[i]->value < -largest) init_one(parts[i]);
-    }
+    init_four(parts, 0);
+    if (lanes->count > 4) init_four(parts, 4);
+    parts->fits = true;
 }
 
 /* So many of up to four sums; nothing beyond them is touched, and each is read as it is written:
@@ -291,9 +252,9 @@ bool decay_has_avx2(void)
 
 #else
 
-void decay_parts_init_avx2(struct decay_parts *const *parts, size_t count)
+void decay_parts_init_avx2(struct decay_parts *parts)
 {
-    decay_parts_init_portable(parts, count);
+    decay_parts_init_portable(parts);
 }
 
 bool decay_count_small_avx2(int64_t *sums, int64_t newest_ms, const struct decay_parts *event,
@@ -309,12 +270,12 @@ bool decay_has_avx2(void)
 
 #endif
 
-void decay_parts_init(struct decay_parts *const *parts, size_t count)
+void decay_parts_init(struct decay_parts *parts)
 {
     if (decay_has_avx2())
-        decay_parts_init_avx2(parts, count);
+        decay_parts_init_avx2(parts);
     else
-        decay_parts_init_portable(parts, count);
+        decay_parts_init_portable(parts);
 }
 
 bool decay_count_small(int64_t *sums, int64_t newest_ms, const struct decay_parts *event,

@@ -36,10 +36,7 @@ struct decay_parts {
                                          the spare bits */
     bool fits;                        /* no amount has more than 62 bits */
 };
-enum { DECAY_PARTS_MAXIMUM = 32 };
-
-/* Of up to DECAY_PARTS_MAXIMUM events: many at once take half of the time. */
-void decay_parts_init(struct decay_parts *const *parts, size_t count);
+void decay_parts_init(struct decay_parts *parts);
 
 /* +1: amounts are added; -1: taken away; 0: sums are brought to the event's time only. */
 static ALWAYS_INLINE int decay_direction(const struct contribution *event, bool adds)
@@ -75,8 +72,8 @@ static ALWAYS_INLINE bool decay_join_small(int64_t *sums, uint32_t count,
 
 /* The forms, for tests.  AVX2 only where decay_has_avx2 says so. */
 bool decay_has_avx2(void);
-void decay_parts_init_portable(struct decay_parts *const *parts, size_t count);
-void decay_parts_init_avx2(struct decay_parts *const *parts, size_t count);
+void decay_parts_init_portable(struct decay_parts *parts);
+void decay_parts_init_avx2(struct decay_parts *parts);
 bool decay_count_small_portable(int64_t *sums, int64_t newest_ms, const struct decay_parts *event,
                                 int direction);
 bool decay_count_small_avx2(int64_t *sums, int64_t newest_ms, const struct decay_parts *event,

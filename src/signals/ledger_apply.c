@@ -133,10 +133,9 @@ static ALWAYS_INLINE void event_set(struct compact_event *event, const struct si
 static void event_init(struct compact_event *event, const struct signal_table *table,
                        const struct resolved_change *change, size_t contribution)
 {
-    struct decay_parts *parts = &event->parts;
     event_set(event, table, change, contribution);
     compact_events_init(event, 1);
-    decay_parts_init(&parts, 1);
+    decay_parts_init(&event->parts);
 }
 
 /* Does it count anything? */
@@ -202,14 +201,7 @@ struct tile {
     size_t count;
     struct look_up look_ups[TILE];
     struct compact_event events[TILE];
-    struct decay_parts *parts[TILE]; /* of the events */
 };
-
-static void tile_init(struct tile *tile)
-{
-    for (size_t i = 0; i < TILE; i++)
-        tile->parts[i] = &tile->events[i].parts;
-}
 
 /* Takes the next changes that count something; returns how many it has gone over. */
 static ALWAYS_INLINE size_t tile_fill(struct tile *tile, struct ledger *ledger,
@@ -246,7 +238,8 @@ static ALWAYS_INLINE void tile_look_up(struct tile *tile, const struct ledger *l
         look_up->moves = slots_moves(slots, look_up->change->subject);
         __builtin_prefetch(look_up->place);
     }
-    decay_parts_init(tile->parts, tile->count);
+    for (size_t i = 0; i < tile->count; i++)
+        decay_parts_init(&tile->events[i].parts);
     for (size_t i = 0; i < tile->count; i++) {
         struct look_up *look_up = &tile->look_ups[i];
         struct found *found = &look_up->found;
@@ -300,8 +293,6 @@ enum code ledger_apply_signals(void *fold, const struct resolved_change *changes
     if (count > 0 &&
         !ledger_adopt(ledger, changes[0].schema, changes[0].lsn, changes[0].watermark_ms))
         return no_memory(error);
-    tile_init(&tiles[0]);
-    tile_init(&tiles[1]);
     size_t taken = tile_fill(&tiles[0], ledger, changes, count);
     tile_look_up(&tiles[0], ledger);
     for (unsigned at = 0; tiles[at].count > 0; at ^= 1) {

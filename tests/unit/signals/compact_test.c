@@ -59,9 +59,8 @@ static enum compact_outcome add_to(struct pair *pair, size_t bytes, const struct
                                    bool decays)
 {
     struct compact_event event = {.layout = &pair->layout, .what = *what, .decays = decays};
-    struct decay_parts *parts = &event.parts;
     compact_events_init(&event, 1);
-    decay_parts_init(&parts, 1);
+    decay_parts_init(&event.parts);
     if (!compact_add_near(pair->compact, &event)) return compact_add(pair->compact, bytes, &event);
     near_events++;
     return COMPACT_DONE;

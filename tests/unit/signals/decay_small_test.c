@@ -42,8 +42,7 @@ static bool count_small(const struct decay_lanes *lanes, int64_t *sums, int64_t 
                         const struct contribution *event, bool adds)
 {
     struct decay_parts parts = {.lanes = lanes, .time_ms = event->time_ms, .value = event->value};
-    struct decay_parts *one = &parts;
-    decay_parts_init(&one, 1);
+    decay_parts_init(&parts);
     return decay_count_small(sums, newest_ms, &parts, decay_direction(event, adds));
 }
 
@@ -51,8 +50,7 @@ static bool count_portable(const struct decay_lanes *lanes, int64_t *sums, int64
                            const struct contribution *event, bool adds)
 {
     struct decay_parts parts = {.lanes = lanes, .time_ms = event->time_ms, .value = event->value};
-    struct decay_parts *one = &parts;
-    decay_parts_init_portable(&one, 1);
+    decay_parts_init_portable(&parts);
     return decay_count_small_portable(sums, newest_ms, &parts, decay_direction(event, adds));
 }
 
@@ -60,8 +58,7 @@ static bool count_avx2(const struct decay_lanes *lanes, int64_t *sums, int64_t n
                        const struct contribution *event, bool adds)
 {
     struct decay_parts parts = {.lanes = lanes, .time_ms = event->time_ms, .value = event->value};
-    struct decay_parts *one = &parts;
-    decay_parts_init_avx2(&one, 1);
+    decay_parts_init_avx2(&parts);
     return decay_count_small_avx2(sums, newest_ms, &parts, decay_direction(event, adds));
 }
 
@@ -72,12 +69,11 @@ static bool count_joined(const struct decay_lanes *lanes, int64_t *sums, int64_t
                          const struct contribution *event, bool adds)
 {
     struct decay_parts parts = {.lanes = lanes, .time_ms = event->time_ms, .value = event->value};
-    struct decay_parts *one = &parts;
     bool moves = false;
     for (uint32_t i = 0; i < lanes->count; i++)
         moves = moves || decay_epoch(&lanes->decays[i], event->time_ms) !=
                              decay_epoch(&lanes->decays[i], newest_ms);
-    decay_parts_init(&one, 1);
+    decay_parts_init(&parts);
     if (!moves && decay_direction(event, adds) > 0 &&
         decay_join_small(sums, lanes->count, &parts)) {
         joined++;
