@@ -217,25 +217,37 @@ void duration_format(int64_t duration_ms, char out[DURATION_TEXT_BYTES])
     snprintf(out, DURATION_TEXT_BYTES, "%" PRId64 "%s", duration_ms / units[i].ms, units[i].unit);
 }
 
+static bool is_exchanged(struct slice a, struct slice b, size_t i, size_t j)
+{
+    return i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] && a.data[i - 2] == b.data[j - 1];
+}
+
+static size_t least_of(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What is above the limit in a whole row stays above it: an exchange costs no less than the two
+ * letters' replacements would from the row between. */
 size_t edit_distance(struct slice a, struct slice b, size_t limit)
 {
     enum { BYTES_MAXIMUM = 128 };
-    size_t row[BYTES_MAXIMUM + 1];
+    size_t rows[3][BYTES_MAXIMUM + 1];
     size_t gap = a.bytes > b.bytes ? a.bytes - b.bytes : b.bytes - a.bytes;
     if (gap > limit || b.bytes > BYTES_MAXIMUM) return limit + 1;
     for (size_t j = 0; j <= b.bytes; j++)
-        row[j] = j;
+        rows[0][j] = j;
     for (size_t i = 1; i <= a.bytes; i++) {
-        size_t diagonal = row[0], least = row[0] = i;
+        size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *second = rows[(i + 1) % 3];
+        size_t least = row[0] = i;
         for (size_t j = 1; j <= b.bytes; j++) {
-            size_t above = row[j], best = diagonal + (a.data[i - 1] != b.data[j - 1]);
-            if (above + 1 < best) best = above + 1;
-            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-            diagonal = above;
-            row[j] = best;
-            if (best < least) least = best;
+            row[j] = above[j - 1] + (a.data[i - 1] != b.data[j - 1]);
+            row[j] = least_of(row[j], least_of(above[j], row[j - 1]) + 1);
+            if (is_exchanged(a, b, i, j)) row[j] = least_of(row[j], second[j - 2] + 1);
+            least = least_of(least, row[j]);
         }
         if (least > limit) return limit + 1;
     }
-    return row[b.bytes] <= limit ? row[b.bytes] : limit + 1;
+    size_t distance = rows[a.bytes % 3][b.bytes];
+    return distance <= limit ? distance : limit + 1;
 }

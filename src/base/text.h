@@ -22,7 +22,8 @@ void time_format(int64_t time_ms, char out[TIME_TEXT_BYTES]);
 #define DURATION_TEXT_BYTES 32
 void duration_format(int64_t duration_ms, char out[DURATION_TEXT_BYTES]);
 
-/* Levenshtein distance, cut off above `limit` (then limit + 1 is returned): finds the name that a
+/* How many letters are to be added, left out, replaced, or exchanged with the next one (optimal
+ * string alignment), cut off above `limit` (then limit + 1 is returned): finds the name that a
  * misspelt one was meant to be. */
 size_t edit_distance(struct slice a, struct slice b, size_t limit);
 

@@ -83,7 +83,7 @@ bool name_check(const struct name *name, const char *what, struct violations *vi
 
 void suggestion_init(struct suggestion *suggestion, struct slice wanted)
 {
-    /* Two letters exchanged are two edits; a short name is soon near another. */
+    /* A short name is soon near another. */
     size_t limit = wanted.bytes <= 4 ? 1 : wanted.bytes <= 8 ? 2 : 3;
     *suggestion = (struct suggestion){.wanted = wanted, .distance = limit + 1};
 }

@@ -164,6 +164,8 @@ static void what_is_not_there_or_built_in_is_refused(struct test *t)
     struct feed feed;
     CHECK(begin(&feed));
     CHECK_REFUSES(&feed, "DROP SIGNAL veiw", "signal 'veiw' does not exist",
+                  "did you mean 'view'?");
+    CHECK_REFUSES(&feed, "DROP SIGNAL glance", "signal 'glance' does not exist",
                   "SHOW SCHEMA lists what there is");
     CHECK_REFUSES(&feed, "DROP FIELD gener ON item", "field 'gener' of item does not exist",
                   "did you mean 'genre'?");

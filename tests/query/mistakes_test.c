@@ -53,6 +53,8 @@ static const struct mistake questions[] = {
     {"RETRIEVE items WHERE gener = 'jazz'", 21, TIDAL_INVALID, "item has no field 'gener'",
      "did you mean 'genre'?"},
     {"RETRIEVE items SCORE decay(veiw, 1h)", 27, TIDAL_INVALID, "signal 'veiw' does not exist",
+     "did you mean 'view'?"},
+    {"RETRIEVE items SCORE decay(glance, 1h)", 27, TIDAL_INVALID, "signal 'glance' does not exist",
      "define it with DEFINE SIGNAL"},
     {"RETRIEVE items USING hom", 21, TIDAL_NOT_FOUND, "profile 'hom' does not exist",
      "did you mean 'home'?"},
@@ -237,7 +239,7 @@ static const struct mistake writes[] = {
     {"PUT item 2 $body", 11, TIDAL_INVALID, "parameter '$body' has no value",
      "bind it before the statement runs"},
     {"SIGNAL veiw ON item 1", 7, TIDAL_NOT_FOUND, "signal 'veiw' does not exist",
-     "define it with DEFINE SIGNAL"},
+     "did you mean 'view'?"},
     {"SIGNAL view ON item 9", 20, TIDAL_NOT_FOUND, "there is no item 9",
      "PUT it first, or declare the signal ALLOW UNKNOWN"},
     {"SIGNAL view ON user 1", 7, TIDAL_INVALID, "signal 'view' takes item here, not user",
@@ -270,7 +272,7 @@ static const struct mistake writes[] = {
      "a signal in a transaction takes no idempotency key",
      "leave out KEY, or run the signal by itself"},
     {"TRANSACTION { PUT item 2 {}; SIGNAL veiw ON item 2; }", 36, TIDAL_NOT_FOUND,
-     "signal 'veiw' does not exist", "define it with DEFINE SIGNAL"},
+     "signal 'veiw' does not exist", "did you mean 'view'?"},
 };
 
 #define REFUSED(feed, list) all_refused(feed, list, sizeof(list) / sizeof *(list))
