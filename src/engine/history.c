@@ -73,7 +73,7 @@ static enum code not_retained(const struct base *oldest, struct error *error)
                   "AS OF reaches back to %s, LSN %" PRIu64 ": no earlier state is kept", time,
                   oldest->lsn);
         error_hint(error, "ask for a later one, or open the database with a longer retain_log_ms "
-                          "(tidal DIR --retain-log 30d)");
+                          "(tidal DIR --retain-log 14d)");
     }
     return CODE_NOT_RETAINED;
 }

@@ -2,6 +2,7 @@
  * as ever; nothing here decides anything about an event. */
 #include "engine/internal.h"
 
+#include "base/text.h"
 #include "query/statement.h"
 #include "storage/key.h"
 
@@ -112,11 +113,15 @@ static enum code load_settings(struct database *database, struct error *error)
     if (database->max_age_ms == 0) database->max_age_ms = (int64_t)max_age_ms;
     int64_t most_ms = database->max_age_ms / 8 * 7;
     if (database->retain_ms > most_ms && is_asked) {
+        char asked[DURATION_TEXT_BYTES], age[DURATION_TEXT_BYTES], most[DURATION_TEXT_BYTES];
+        duration_format(database->retain_ms, asked);
+        duration_format(database->max_age_ms, age);
+        duration_format(most_ms, most);
         error_set(error, CODE_INVALID, AREA_ENGINE,
-                  "the option retain_log_ms is %" PRId64 ", and retain_log_max_age_ms %" PRId64,
-                  database->retain_ms, database->max_age_ms);
-        error_hint(error,
-                   "what is kept goes a segment at a time: 7/8 of the age can be kept at most");
+                  "the log cannot be kept for %s (retain_log_ms): it holds nothing older than %s "
+                  "(retain_log_max_age_ms), of which 7/8 can be kept",
+                  asked, age);
+        error_hint(error, "ask for at most %s, or open with a longer retain_log_max_age_ms", most);
         return CODE_INVALID;
     }
     if (database->retain_ms > most_ms) database->retain_ms = most_ms;

@@ -256,7 +256,9 @@ the_log_is_kept_as_long_as_the_database_was_told() {
  3" || return
     run $db --retain-log week -c ";"
     fails 2 "tidal: '--retain-log' takes a duration, as 7d or 12h, not 'week'
-  hint: tidal --help lists what it takes"
+  hint: tidal --help lists what it takes" || return
+    run $db --retain-log 30d -c ";"
+    [ $code -eq 1 ] && has err 'cannot be kept for 30d' && has err 'ask for at most 630h'
 }
 
 signals_take_no_more_memory_than_they_may() {
