@@ -199,13 +199,14 @@ static void refuse(struct refusals *refusals, const struct dependent *dependent,
                                              "%s%s", used > 0 ? ", " : "first ", dependent->drop);
 }
 
-/* What names it. */
-static void refuse_mentions(const struct schema *schema, struct refusals *refusals)
+/* What names it: profiles, or all else. */
+static void refuse_mentions(const struct schema *schema, bool profiles, struct refusals *refusals)
 {
     const struct target *target = refusals->target;
     for (size_t i = 0; i < schema->definition_count; i++) {
         const struct defined *defined = &schema->definitions[i];
         struct dependent dependent;
+        if ((defined->kind == DEFINE_PROFILE) != profiles) continue;
         if (is_target(schema, target, defined->kind, defined->id)) continue;
         if (!mentions_has(defined, target->kind, target->id)) continue;
         describe(schema, defined, &dependent);
@@ -279,7 +280,7 @@ void builder_drop(struct schema *schema, const struct definition *definition,
     struct target target;
     if (!find_target(schema, definition, "dropped", &target, violations)) return;
     struct refusals refusals = {.target = &target, .violations = violations};
-    refuse_mentions(schema, &refusals);
+    refuse_mentions(schema, true, &refusals);
     size_t kept = 0, count = schema->definition_count;
     for (size_t i = 0; i < count; i++) {
         struct defined defined = schema->definitions[i];
@@ -291,6 +292,7 @@ void builder_drop(struct schema *schema, const struct definition *definition,
     }
     schema->definition_count = kept;
     if (target.kind != DEFINE_PROFILE) refuse_profiles(schema, &refusals);
+    refuse_mentions(schema, false, &refusals); /* last: profiles may need these too */
     if (violations->count > 1)
         snprintf(violations->list[0].hint, sizeof violations->list[0].hint, "%s", refusals.hint);
 }
