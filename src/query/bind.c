@@ -35,7 +35,7 @@ enum code bind_operand(const struct operand *operand, const struct bindings *bin
     error_set(error, CODE_INVALID, AREA_QUERY, "parameter '$%.*s' has no value",
               SHOWN(operand->parameter));
     error_at(error, operand->position);
-    error_hint(error, "bind it before the statement runs");
+    error_hint(error, "bind it before the statement runs (tidal DIR --param NAME=VALUE)");
     return CODE_INVALID;
 }
 
@@ -77,6 +77,10 @@ enum code bind_time(const struct operand *operand, const struct bindings *bindin
         *time_ms = value.integer;
     } else if (value.type != VALUE_TEXT || !time_parse(value.text, time_ms)) {
         code = wrong_type(operand, what, "a time", &value, error);
+        if (value.type == VALUE_TEXT)
+            error_set(error, CODE_INVALID, AREA_QUERY, "%s is '%.*s', which is no time", what,
+                      SHOWN(value.text));
+        error_at(error, operand->position);
         error_hint(error, "write '2026-11-01T10:00:00Z' or milliseconds since 1970");
     }
 out:

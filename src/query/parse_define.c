@@ -149,19 +149,32 @@ out:
     return code;
 }
 
+static const char *const signal_clauses[] = {
+    "HALF",  "WINDOWS",  "VELOCITY", "LATENESS", "VALUE", "UNIQUE",
+    "ALLOW", "POSITIVE", "NEGATIVE", "TRENDING", "CAP",   "SUBLINEAR",
+    "TRUST", "POPULAR",  "PER",      "DISTINCT", "TOTALS"};
+
+enum { CLAUSES = sizeof signal_clauses / sizeof *signal_clauses };
+
+static enum code refuse_signal_clause(struct parser *parser)
+{
+    (void)parser_expected(parser, "a clause of the signal");
+    error_hint(parser->error,
+               "HALF LIFE 1h, WINDOWS 1h, 24h, VELOCITY 1h, LATENESS, TRENDING HALF LIFE, POPULAR, "
+               "PER, DISTINCT USERS, TOTALS PER, VALUE, UNIQUE PER USER, POSITIVE, NEGATIVE, ...");
+    parser_suggest(parser, parser->token.text, signal_clauses, CLAUSES);
+    return CODE_INVALID;
+}
+
 /* One clause of a signal; each may stand once, in any order. */
 static enum code parse_signal_clause(struct parser *parser, struct signal_definition *signal,
                                      unsigned *seen, bool *found)
 {
-    static const char *const words[] = {"half",     "windows",   "velocity", "lateness", "value",
-                                        "unique",   "allow",     "positive", "negative", "trending",
-                                        "cap",      "sublinear", "trust",    "popular",  "per",
-                                        "distinct", "totals"};
-    size_t clause = 0, count = sizeof words / sizeof *words;
+    size_t clause = 0;
     enum code code = CODE_OK;
-    while (clause < count && !parser_at(parser, words[clause]))
+    while (clause < CLAUSES && !parser_at(parser, signal_clauses[clause]))
         clause++;
-    *found = clause < count;
+    *found = clause < CLAUSES;
     if (!*found) return CODE_OK;
     if (*seen & 1u << clause) return parser_expected(parser, "each clause once");
     *seen |= 1u << clause;
@@ -229,6 +242,7 @@ static enum code parse_signal(struct parser *parser, uint64_t start,
     TRY(parse_on(parser, &signal->name, "a signal", &signal->kind));
     while (found)
         TRY(parse_signal_clause(parser, signal, &seen, &found));
+    if (parser->token.kind == TOKEN_WORD) code = refuse_signal_clause(parser);
 out:
     return code;
 }

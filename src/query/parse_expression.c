@@ -138,6 +138,14 @@ static bool find_function(struct slice name, enum expression_function *function)
     return false;
 }
 
+static bool is_source(struct slice name)
+{
+    static const char *const sources[] = {"newest", "trending", "popular", "coengaged"};
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++)
+        if (slice_is_word(name, sources[i])) return true;
+    return false;
+}
+
 static enum code no_function(struct parser *parser, const struct name *name)
 {
     static const char *const later[] = {"similarity", "model", "rank"};
@@ -151,7 +159,9 @@ static enum code no_function(struct parser *parser, const struct name *name)
         error_set(parser->error, CODE_INVALID, AREA_QUERY, "there is no function '%.*s'",
                   (int)(name->text.bytes > 64 ? 64 : name->text.bytes),
                   (const char *)name->text.data);
-        error_hint(parser->error, "docs/language.md lists the functions");
+        error_hint(parser->error, is_source(name->text)
+                                      ? "it is a source: FROM newest(200), trending(view, 1h, 200)"
+                                      : "docs/language.md lists the functions");
         for (int i = 0; i < FUNCTION_COUNT_ALL; i++)
             words[i] = expression_function_name((enum expression_function)i);
         parser_suggest(parser, name->text, words, FUNCTION_COUNT_ALL);

@@ -60,7 +60,11 @@ static enum code parse_signal_source(struct parser *parser, enum source_kind kin
     source->window = (struct duration){(double)NAN, source->position};
     TRY(parser_name(parser, "a signal", &source->signal));
     bool more = parser_accept_symbol(parser, ",");
-    if (kind == SOURCE_POPULAR && !more) return parser_expected(parser, "','");
+    if (kind == SOURCE_POPULAR && !more) {
+        code = parser_expected(parser, "',' and a half-life");
+        error_hint(parser->error, "write popular(signal, half life), as in popular(view, 7d, 200)");
+        return code;
+    }
     bool has_duration = kind == SOURCE_POPULAR || (more && parser->token.kind != TOKEN_INTEGER &&
                                                    parser->token.kind != TOKEN_WORD);
     if (has_duration) {

@@ -311,8 +311,12 @@ enum code parser_reference_of(struct parser *parser, enum entity_kind kind,
             return parser_expected(parser, "a key in quotes or a parameter");
         return parser_operand(parser, "a key", &reference->operand);
     }
-    if (parser->token.kind != TOKEN_INTEGER && parser->token.kind != TOKEN_PARAMETER)
-        return parser_expected(parser, "an id, KEY or a parameter");
+    if (parser->token.kind != TOKEN_INTEGER && parser->token.kind != TOKEN_PARAMETER) {
+        code = parser_expected(parser, "an id, KEY or a parameter");
+        error_hint(parser->error, "an id is a whole number; a text of yours stands behind KEY: "
+                                  "item KEY 'film-7'");
+        return code;
+    }
     uint64_t id = parser->token.integer;
     TRY(parser_operand(parser, "an id", &reference->operand));
     if (reference->operand.kind == OPERAND_LITERAL) {

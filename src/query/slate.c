@@ -89,7 +89,7 @@ static enum code find_now(struct slate *slate, struct error *error)
         error_set(error, CODE_INVALID, AREA_QUERY, "NOW %s is before the newest event, at %s", now,
                   newest);
         error_at(error, slate->retrieve->now.position);
-        error_hint(error, "use a later time: what was known earlier is no longer there");
+        error_hint(error, "use a later time, or ask AS OF the earlier one");
         code = CODE_INVALID;
     }
 out:

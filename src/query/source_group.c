@@ -21,7 +21,7 @@ enum code source_group_check(const struct source_definition *source, const struc
     if (value.type == VALUE_MISSING) {
         error_set(error, CODE_INVALID, AREA_QUERY, "parameter '$%.*s' has no value",
                   (int)name.bytes, (const char *)name.data);
-        error_hint(error, "bind it before the statement runs");
+        error_hint(error, "bind it before the statement runs (tidal DIR --param NAME=VALUE)");
     } else {
         error_set(error, CODE_INVALID, AREA_QUERY, "parameter '$%.*s' is no text", (int)name.bytes,
                   (const char *)name.data);

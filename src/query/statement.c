@@ -231,6 +231,10 @@ static enum code refuse_clause(struct parser *parser, const struct operand *oper
     }
     if (parser->token.kind != TOKEN_WORD) return CODE_OK;
     (void)parser_expected(parser, "a clause or the end of the statement");
+    if (parser_at(parser, "for") || parser_at(parser, "using")) {
+        error_hint(parser->error, "FOR and USING stand in this order, behind RETRIEVE items");
+        return CODE_INVALID;
+    }
     parser_suggest(parser, parser->token.text, clauses, sizeof clauses / sizeof *clauses);
     return CODE_INVALID;
 }

@@ -135,7 +135,7 @@ enum code compiler_unbound(struct compiler *compiler, const struct expression *e
     error_set(compiler->error, CODE_INVALID, AREA_RANKING, "parameter '$%.*s' has no value",
               (int)expression->name.bytes, (const char *)expression->name.data);
     error_at(compiler->error, expression->position);
-    error_hint(compiler->error, "bind it before the statement runs");
+    error_hint(compiler->error, "bind it before the statement runs (tidal DIR --param NAME=VALUE)");
     return CODE_INVALID;
 }
 

@@ -64,7 +64,7 @@ static const char *changed_clause(const struct signal *old, const struct signal 
     if (!same_polarity(old, signal)) return "with another POSITIVE or NEGATIVE";
     if (!same_quotas(old, signal)) return "with another CAP, SUBLINEAR or TRUST";
     if (!same_trending(old, signal))
-        return "and what trends by it was measured by another window or baseline";
+        return "with another TRENDING, or another shortest VELOCITY to measure it by";
     if (old->distinct_ms != signal->distinct_ms) return "with another DISTINCT USERS";
     if (!same_fields(old->index_fields, old->index_field_count, signal->index_fields,
                      signal->index_field_count))
@@ -73,7 +73,7 @@ static const char *changed_clause(const struct signal *old, const struct signal 
                      signal->group_count))
         return "with other TOTALS PER";
     if (old->group_count > 0 && !same_half_lives(old, signal))
-        return "and its TOTALS PER have the half-lives of then";
+        return "with TOTALS PER, to which no half-life can be added";
     return NULL;
 }
 

@@ -117,7 +117,8 @@ static bool unknown_name(struct checker *checker, const struct expression *expre
     } else if (schema_find_context(checker->schema, name)) {
         snprintf(hint, sizeof hint, "write context.%.*s", NAME_ARGUMENTS(name));
     } else {
-        name_hint(checker->schema, DEFINE_FIELD, kind, name, "define it first", hint);
+        name_hint(checker->schema, DEFINE_FIELD, kind, name,
+                  "define it first; a text stands in single quotes: 'jazz'", hint);
     }
     violations_add(checker->violations, expression->position, hint, "%s has no field '%.*s'",
                    entity_kind_name(kind), NAME_ARGUMENTS(name));
