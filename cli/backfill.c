@@ -15,6 +15,7 @@ struct watch {
     tidal_error error;
     bool quiet;
     bool is_due; /* of any signal */
+    bool has_said;
     char said[64][STATE_BYTES];
 };
 
@@ -42,6 +43,7 @@ static void say(struct watch *watch, size_t at, const tidal_query *query)
     if (strncmp(state, "backfill", strlen("backfill")) == 0) watch->is_due = true;
     snprintf(watch->said[at], STATE_BYTES, "%s", state);
     if (watch->quiet || !changed || (is_first && strcmp(state, "exact") == 0)) return;
+    watch->has_said = true;
     printf("%s: %s\n", tidal_column_text(query, 0, NULL), state);
     (void)fflush(stdout);
 }
@@ -82,7 +84,10 @@ static int wait_for_all(struct watch *watch)
             report_error(&watch->error);
             return EXIT_FAULT;
         }
-        if (!watch->is_due) return EXIT_OK;
+        if (!watch->is_due) {
+            if (!watch->quiet && !watch->has_said) puts("all is exact: nothing to backfill");
+            return EXIT_OK;
+        }
         if (is_stuck(watch)) return EXIT_FAULT;
         (void)nanosleep(&pause, NULL);
     }

@@ -94,8 +94,11 @@ static bool parse(int argc, char **argv, struct arguments *arguments, struct ses
     }
     *code = EXIT_USAGE;
     if (optind + 1 != argc) {
-        (void)report_usage("", optind == argc ? "no directory is given"
-                                              : "more than one directory is given");
+        if (optind == argc)
+            (void)report_usage("", "no directory is given");
+        else
+            (void)report_usage("", "there is no command '%s', and as a database '%s' is too much",
+                               argv[optind], argv[optind + 1]);
         return false;
     }
     if (arguments->statements && arguments->file) {

@@ -261,6 +261,12 @@ the_log_is_kept_as_long_as_the_database_was_told() {
     [ $code -eq 1 ] && has err 'cannot be kept for 30d' && has err 'ask for at most 630h'
 }
 
+a_command_that_does_not_exist_is_no_second_directory() {
+    run impor $db songs.csv
+    fails 2 "tidal: there is no command 'impor', and as a database '$db' is too much
+  hint: tidal --help lists what it takes"
+}
+
 signals_take_no_more_memory_than_they_may() {
     must sql "DEFINE SIGNAL view ON item WINDOWS 24h; PUT item 1 {}; PUT item 2 {};
         SIGNAL view ON item 1; SIGNAL view ON item 1; SIGNAL view ON item 2" || return
