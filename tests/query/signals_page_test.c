@@ -34,15 +34,11 @@ static const char *next_block(const char *at, char text[TEXT_BYTES])
     return end + 3;
 }
 
-/* A database with the definitions of the page's first block. */
+/* A database with what the page's first block defines and writes. */
 static bool open_page(struct feed *feed)
 {
     char text[TEXT_BYTES];
-    return feed_open(feed) && next_block(page, text) && feed_script(feed, text) &&
-           feed_script(feed, "PUT item 1001 {\"genre\": \"jazz\", \"creator\": 7};"
-                             "PUT item 1002 {\"genre\": \"jazz\", \"creator\": 8};"
-                             "SIGNAL view ON item 1001 BY user 42; "
-                             "SIGNAL like ON item 1001 BY user 42;");
+    return feed_open(feed) && next_block(page, text) && feed_script(feed, text);
 }
 
 /* A block that defines something has a database of its own. */
