@@ -582,7 +582,7 @@ size_t features_top(const struct ledger *ledger, const struct top_question *ques
     pass.count = pass.table_count = 0;
     struct ranked_top top = {question->out, question->limit, 0};
     ordinal ordinals[LISTED];
-    double values[LISTED];
+    double values[LISTED] = {0};
     bool missing[LISTED] = {false};
     size_t next = 0, count;
     const struct feature_column column = {values, missing, question->cold};
