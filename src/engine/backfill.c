@@ -23,7 +23,9 @@ struct backfill_job {
     lsn defined[LIMIT_SIGNAL_IDS];
     size_t signal;   /* being brought, */
     ordinal next;    /* from this entity on */
-    unsigned missed; /* rounds in turn before which more was written than may be read in one */
+    lsn behind;      /* the shadow was, before it last read on beside writers */
+    unsigned missed; /* times that writers were faster than it, less the rounds since */
+    bool held;       /* the last step kept writers out */
 };
 
 void backfiller_init(struct backfiller *backfiller, int rank)
@@ -302,15 +304,23 @@ static enum code bring(struct database *database, lsn *brought, struct error *er
     return code;
 }
 
-/* Has the shadow read so much that the rest may be read in this round?  Where others write faster
- * than that, time after time, more of it may. */
-static bool is_near(struct backfill_job *job, lsn last)
+/* May the rest be read in a round?  Where others write faster than the shadow reads, time after
+ * time, more of it may. */
+static bool is_near(const struct backfill_job *job, lsn behind)
 {
-    if (!job->shadow) return true;
-    lsn behind = last - atomic_load(&job->shadow->applied);
-    bool near = behind <= (lsn)NEAR_STILL * NEAR << job->missed;
-    job->missed = near ? 0 : job->missed + (job->missed < 32);
-    return near;
+    return behind <= (lsn)NEAR_STILL * NEAR << job->missed;
+}
+
+static void note_missed(struct backfill_job *job)
+{
+    if (job->missed < 32) job->missed++;
+}
+
+/* Before it reads on beside writers: has it come no nearer since the last time? */
+static void note_behind(struct backfill_job *job, lsn behind)
+{
+    if (job->behind > 0 && behind >= job->behind) note_missed(job);
+    job->behind = behind;
 }
 
 /* While this holds the lock nothing is written, and all that was is applied.  What is brought is
@@ -325,10 +335,16 @@ static enum code bring_exclusively(struct database *database, struct error *erro
     phase_lock_write(&database->admission);
     lsn last = wal_last(database->wal);
     code = database_wait(database, last, error);
-    bool near = is_near(job, last);
+    bool near = !job->shadow || is_near(job, last - atomic_load(&job->shadow->applied));
     if (code == CODE_OK && near && job->shadow) code = read_on(database, last, SIZE_MAX, error);
     if (code == CODE_OK && near) code = bring(database, &brought, error);
     phase_unlock_write(&database->admission);
+    job->held = near;
+    job->behind = 0;
+    if (!near)
+        note_missed(job);
+    else if (job->missed > 0)
+        job->missed--;
     return code == CODE_OK && brought > 0 ? database_wait(database, brought, error) : code;
 }
 
@@ -342,9 +358,12 @@ static enum code go_on(struct database *database, struct error *error)
         backfill_drop(database);
         return CODE_OK;
     }
-    if (job->shadow && applied > atomic_load(&job->shadow->applied) + NEAR)
-        return read_on(database, applied, READ_AT_ONCE, error);
-    return bring_exclusively(database, error);
+    lsn behind = job->shadow ? applied - atomic_load(&job->shadow->applied) : 0;
+    if (behind > NEAR) note_behind(job, behind);
+    if (behind <= NEAR || (job->missed > 0 && is_near(job, behind)))
+        return bring_exclusively(database, error);
+    job->held = false;
+    return read_on(database, applied, READ_AT_ONCE, error);
 }
 
 enum code backfill_step(struct database *database, bool *more, struct error *error)
@@ -386,7 +405,13 @@ static void note_error(struct backfiller *backfiller, const struct error *error)
     mutex_unlock(&backfiller->mutex);
 }
 
-/* Half of the time is left to writers, who are held up by each step of the second part. */
+/* Half of the time is left to writers, who are held up by each step of the second part; only where
+ * they are faster than it reads it does not rest from reading. */
+static int64_t rest_after(const struct backfill_job *job, int64_t duration_ns)
+{
+    return job && !job->held && job->missed > 0 ? 0 : duration_ns;
+}
+
 static void run(void *argument)
 {
     struct database *database = argument;
@@ -399,7 +424,8 @@ static void run(void *argument)
         enum code code = backfill_step(database, &more, &error);
         note_error(backfiller, code == CODE_OK ? NULL : &error);
         if (code == CODE_OK) {
-            rest_ns = more ? clock_monotonic_ns(clock_system()) - began_ns : WAIT_FOREVER;
+            int64_t duration_ns = clock_monotonic_ns(clock_system()) - began_ns;
+            rest_ns = more ? rest_after(backfiller->job, duration_ns) : WAIT_FOREVER;
             error_rest_ns = ERROR_REST_NS;
         } else {
             rest_ns = error_rest_ns;

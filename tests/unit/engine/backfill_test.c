@@ -326,6 +326,44 @@ static void a_thread_does_it_beside_writers(struct test *t)
     world_release(&world);
 }
 
+/* Each time that the thread has read what was written, as much again has come as a round does not
+ * read: it ends nevertheless. */
+static void it_ends_beside_writers_of_large_batches(struct test *t)
+{
+    enum { BATCH = 2000 };
+    static struct change changes[BATCH];
+    static struct write writes[BATCH];
+    static struct write_result results[BATCH];
+    struct world world;
+    struct await await = {0};
+    CHECK(world_init(&world));
+    world.options.no_threads = false;
+    world.options.segment_bytes = (uint64_t)1 << 20;
+    CHECK_EQ(world_open(&world), CODE_OK);
+    CHECK(world_define_all(&world, before, 2));
+    for (entity_id item = 1; item <= ITEMS; item++) {
+        struct change put = put_of(item);
+        CHECK_EQ(world_write(&world, &put), CODE_OK);
+    }
+    CHECK(view_some(&world, ITEMS));
+    CHECK_EQ(world_define(&world, VIEW_LATER), CODE_OK);
+    size_t batches = 0;
+    for (int64_t time_ms = clock_now_ms(&world.clock.clock);
+         state_of(world.database, VIEW).is_due && await_more(&await); batches++) {
+        for (int i = 0; i < BATCH; i++) {
+            changes[i] = signal_of(VIEW, (entity_id)(i % ITEMS) + 1, 7, ++time_ms);
+            writes[i] = (struct write){.change = &changes[i]};
+        }
+        simulated_clock_set(&world.clock, time_ms);
+        struct write_batch batch = {writes, BATCH, ACKNOWLEDGE_DURABLE, results, 0};
+        CHECK_EQ(database_write(world.database, &batch, &world.error), CODE_OK);
+    }
+    CHECK(!state_of(world.database, VIEW).is_estimated);
+    CHECK(read_feature(world.database, &count_60d, 1) == (double)(1 + batches * BATCH / ITEMS));
+    CHECK_EQ(world_close(&world), CODE_OK);
+    world_release(&world);
+}
+
 /* The thread is anywhere in its work when what it works for is dropped: what has the name next is
  * filled with its own events. */
 static void what_is_dropped_beside_the_thread_is_gone(struct test *t)
@@ -430,6 +468,7 @@ int main(int argc, char **argv)
                CASE(a_signal_defined_anew_while_it_is_backfilled_is_begun_again),
                CASE(after_a_crash_it_goes_on), CASE(a_copy_gets_it_with_the_log),
                CASE(the_past_is_as_it_was), CASE(a_thread_does_it_beside_writers),
+               CASE(it_ends_beside_writers_of_large_batches),
                CASE(what_is_dropped_beside_the_thread_is_gone), CASE(a_round_is_short),
                CASE(it_gives_way_to_writes));
 }
