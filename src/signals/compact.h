@@ -40,10 +40,9 @@ static inline void compact_set_flag(struct compact *compact, unsigned flag, bool
 size_t compact_bytes(const struct layout *layout, unsigned flags, size_t run_count);
 size_t compact_run_count(const struct compact *compact);
 
-/* One event, the first, in a block of at least compact_bytes(layout, 0, 1) bytes; VALUED and
- * EXTREMES as the layout and the event need it: compact_flags_for. */
+/* VALUED and EXTREMES, as the layout and the first event need them. */
 unsigned compact_flags_for(const struct layout *layout, const struct contribution *event);
-/* An empty one, of no newest event. */
+/* An empty one, of no newest event, in a block of compact_bytes(layout, flags, 0) bytes. */
 void compact_init(struct compact *compact, const struct layout *layout, unsigned flags);
 
 /* Asks for one up to its first run: blocks of 48 bytes may lie on two lines of the cache. */

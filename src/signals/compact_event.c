@@ -9,7 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* The same of a time that is `apart_ms` later: most are in the same hop. */
+/* Of a time that is `apart_ms` later than one at `place`: most are in the same hop. */
 static ALWAYS_INLINE struct hop_place later_place(const struct ring_shape *shape,
                                                   struct hop_place place, int64_t time_ms,
                                                   int64_t apart_ms)

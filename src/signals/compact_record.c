@@ -61,7 +61,7 @@ struct runs {
     bool valued;
 };
 
-/* Takes what a finer ring has in bucket `number` off `bucket`; *extremes: of what it has. */
+/* Takes what a finer ring has in that bucket off it; *taken: the extremes of what it has. */
 static void take_off(const struct ring *finer, uint32_t *at, int64_t ratio, struct bucket *bucket,
                      struct bucket *taken)
 {

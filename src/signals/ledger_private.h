@@ -1,4 +1,4 @@
-/* Inside of the ledger, shared by ledger.c, ledger_row.c and features.c. */
+/* Inside of the ledger: what its own files share, and those that read it or bring it in. */
 #ifndef TIDAL_SIGNALS_LEDGER_PRIVATE_H
 #define TIDAL_SIGNALS_LEDGER_PRIVATE_H
 
