@@ -24,7 +24,7 @@ static enum code parse_label(struct parser *parser, struct export_statement *sta
     TRY(parser_expect(parser, "WITHIN"));
     code = parser_duration(parser, &statement->within);
 out:
-    return code;
+    return parser_form(parser, code, "LABEL like WITHIN 30m");
 }
 
 static enum code parse_clause(struct parser *parser, struct export_statement *statement,
@@ -63,5 +63,5 @@ enum code parse_export(struct parser *parser, struct export_statement *statement
     if (statement->label.text.bytes == 0)
         code = parser_expected(parser, "LABEL signal WITHIN time");
 out:
-    return code;
+    return parser_form(parser, code, "EXPORT TRAINING FROM SLATES LABEL like WITHIN 30m");
 }

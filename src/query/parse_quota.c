@@ -18,7 +18,7 @@ static enum code parse_cap(struct parser *parser, struct quota_definition *cap)
     }
     code = parser_duration(parser, &cap->period);
 out:
-    return code;
+    return parser_form(parser, code, "3 PER USER PER item PER 1h, or 200 PER USER PER 24h");
 }
 
 enum code parse_quotas(struct parser *parser, struct signal_definition *signal)
@@ -54,5 +54,5 @@ enum code parse_trust(struct parser *parser, struct signal_definition *signal)
     TRY(parser_expect_symbol(parser, "."));
     code = parser_name(parser, "a field of user", &signal->trust);
 out:
-    return code;
+    return parser_form(parser, code, "TRUST user.trust");
 }

@@ -222,7 +222,7 @@ static enum code parse_cap(struct parser *parser, struct cap_definition *cap)
     TRY(parser_expect(parser, "PER"));
     code = parser_name(parser, "a field", &cap->field);
 out:
-    return code;
+    return parser_form(parser, code, "max 2 per creator");
 }
 
 static enum code parse_caps(struct parser *parser, struct ranking_definition *ranking)

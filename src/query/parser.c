@@ -103,6 +103,13 @@ enum code parser_expected(struct parser *parser, const char *what)
     return CODE_INVALID;
 }
 
+enum code parser_form(struct parser *parser, enum code code, const char *form)
+{
+    if (code == CODE_INVALID && parser->error->hint[0] == '\0')
+        error_hint(parser->error, "write %s", form);
+    return code;
+}
+
 enum code parser_unavailable(struct parser *parser, const char *what, const char *hint)
 {
     error_set(parser->error, CODE_INVALID, AREA_QUERY, "'%s' is not available in this version",

@@ -31,6 +31,8 @@ enum code parser_expected(struct parser *parser, const char *what);
 /* Adds "did you mean 'WORD'?" if the word at `position` is nearly one of these. */
 void parser_suggest(struct parser *parser, struct slice found, const char *const *words,
                     size_t count);
+/* The code; an error without a hint gets "write FORM". */
+enum code parser_form(struct parser *parser, enum code code, const char *form);
 /* "'x' is not available in this version", at the present token. */
 enum code parser_unavailable(struct parser *parser, const char *what, const char *hint);
 enum code parser_no_memory(struct parser *parser);

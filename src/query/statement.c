@@ -91,16 +91,17 @@ static enum code parse_signal(struct parser *parser, bool retract, struct signal
     TRY(parser_name(parser, "a signal", &signal->signal));
     TRY(parser_expect(parser, "ON"));
     TRY(parser_reference(parser, &signal->entity));
-    if (parser_accept(parser, "by")) {
-        signal->has_user = true;
+    signal->has_user = retract || parser_at(parser, "by");
+    if (signal->has_user) {
+        TRY(parser_expect(parser, "BY"));
         TRY(parser_expect(parser, "USER"));
         TRY(parser_reference_of(parser, ENTITY_USER, &signal->user));
-    } else if (retract) {
-        return parser_expected(parser, "BY");
     }
     code = parse_signal_options(parser, signal);
 out:
-    return code;
+    return parser_form(parser, code,
+                       retract ? "RETRACT SIGNAL like ON item 1001 BY user 42"
+                               : "SIGNAL view ON item 1001 BY user 42 AT '2026-11-01T10:00:00Z'");
 }
 
 static enum code parse_relate(struct parser *parser, bool creates, struct relate_statement *relate)
@@ -113,7 +114,7 @@ static enum code parse_relate(struct parser *parser, bool creates, struct relate
         TRY(parser_operand(parser, "a number", &relate->weight));
     if (parser_accept(parser, "at")) TRY(parser_operand(parser, "a time", &relate->time));
 out:
-    return code;
+    return parser_form(parser, code, "user 42 follows creator 7");
 }
 
 static bool is_write(enum statement_kind kind)
@@ -231,6 +232,10 @@ static enum code refuse_clause(struct parser *parser, const struct operand *oper
     }
     if (parser->token.kind != TOKEN_WORD) return CODE_OK;
     (void)parser_expected(parser, "a clause or the end of the statement");
+    if (parser_at(parser, "order") || parser_at(parser, "sort")) {
+        error_hint(parser->error, "items are ordered by their SCORE: the highest comes first");
+        return CODE_INVALID;
+    }
     if (parser_at(parser, "for") || parser_at(parser, "using")) {
         error_hint(parser->error, "FOR and USING stand in this order, behind RETRIEVE items");
         return CODE_INVALID;
@@ -593,7 +598,10 @@ enum code statement_parse(struct slice text, struct arena *arena, struct stateme
     statement->parameters = parser.parameters;
     statement->parameter_count = parser.parameter_count;
     (void)parser_accept_symbol(&parser, ";");
-    if (parser.token.kind != TOKEN_END) code = parser_expected(&parser, "the end of the statement");
+    if (parser.token.kind != TOKEN_END) {
+        code = parser_expected(&parser, "the end of the statement");
+        error_hint(error, "';' ends a statement, and one is prepared at a time");
+    }
 out:
     return code;
 }
