@@ -1,9 +1,9 @@
 /* The sums of decay.c in 64 bits, for all half-lives at once.
  *
- * What an event says of itself does not need the sums, so it is worked out apart, before
- * its record is there.  Then only the epoch of the newest event is divided for,
- * and either the sum or the event is moved on, by as many epochs as they differ.  Both are moved,
- * one of them by none: a jump would be foreseen half of the time.
+ * What an event says of itself does not need the sums, so it is worked out apart, before its record
+ * is there.  Then only the epoch of the newest event is divided for, and either the sum or the
+ * event is moved on, by as many epochs as they differ.  Both are moved, one of them by none: a jump
+ * would be foreseen half of the time.
  *
  * With AVX2 four half-lives go side by side.  Every operation on doubles is the portable one's, in
  * its order, and correctly rounded in both, so the bits are the same.  Times and half-lives below

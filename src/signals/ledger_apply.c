@@ -246,7 +246,7 @@ static ALWAYS_INLINE void tile_look_up(struct tile *tile, const struct ledger *l
         if (!look_up->place) continue;
         found->handle = *look_up->place;
         found->block = pool_block(&ledger->pool, found->handle);
-        __builtin_prefetch(found->block, 1);
+        compact_prefetch_head(found->block, &found->table->layout);
     }
 }
 
