@@ -382,12 +382,14 @@ static void report(struct run *run)
     if (run->cases[CASE_TRENDING]) report_trending(run);
     if (run->cases[CASE_COLD]) report_cold(run);
     if (!run->cases[CASE_INGEST]) return;
+    /* Wanted: a million a second, or, where the disk gives less, four fifths of the bytes alone. */
+    bool is_million = samples_quantile(&run->ingest.counters, 0.5) >= 1e6;
     benchmark_compare(benchmark, &(struct comparison){.name = "ingest_durable",
                                                       .peer = "raw write+sync",
                                                       .unit = "events/s",
                                                       .ours = &run->ingest.counters,
                                                       .theirs = &run->ingest.raw,
-                                                      .target = 0.8});
+                                                      .target = is_million ? 0 : 0.8});
     benchmark_report(benchmark, "ingest_durable, all folds", "events/s", &run->ingest.folds);
 }
 
