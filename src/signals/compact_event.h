@@ -18,11 +18,10 @@ struct compact_event {
     int64_t quiet_ms;     /* nothing in a record is too old for it whose newest event is this old */
     int64_t near_from_ms; /* it is near to a newest event from here on, */
     uint64_t near_ms;     /* for so long; 0: to none */
-    struct decay_parts parts; /* set by decay_parts_init, which compact_events_init asks for */
+    struct decay_parts parts; /* asked for, and made by decay_parts_init */
 };
 
-/* `layout`, `what` and `decays` are set.  All is set but what parts of its own decay_parts_init
- * makes of them. */
+/* `layout`, `what` and `decays` are set.  Sets the rest, and asks for the parts. */
 void compact_events_init(struct compact_event *events, size_t count);
 
 enum compact_outcome {

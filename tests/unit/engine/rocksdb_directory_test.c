@@ -221,15 +221,20 @@ static void a_reader_writes_nothing(struct test *t)
     folder_remove(&place.folder);
 }
 
-/* Writes and checkpoints until it is killed. */
+/* Writes and checkpoints until it is killed; no faster than a reader opens, however slow that is
+ * made: between its look at the store and at the log a whole segment must not go, again and again.
+ */
 static void write_for_ever(struct place *place)
 {
+    enum { PAUSE_NS = 500 * 1000 };
     place->options.segment_bytes = (uint64_t)64 << 10;
     place->options.dedupe_count = 8;
     place->options.checkpoint_log_bytes = 8192;
     if (place_open(place) != CODE_OK) _exit(1);
-    for (entity_id id = 1;; id++)
+    for (entity_id id = 1;; id++) {
         if (put_item(place->database, id, &place->error) != CODE_OK) _exit(2);
+        thread_sleep_ns(PAUSE_NS);
+    }
 }
 
 static void readers_open_while_a_writer_checkpoints(struct test *t)
