@@ -3,7 +3,8 @@
  * What the event makes too old moves on: from the old end of a ring's runs to the new end of the
  * next coarser ring's, or away (`expire`).  Then its run is found or put in, and the sums take it
  * up.  Three ways, each for fewer events than the one before, lead to the same record: near the
- * newest event (compact_add_near), where nothing becomes too old (`add_quiet`), and any (`add`). */
+ * newest event (compact_add_near), where nothing becomes too old (`add_quiet`), and any (`add`).
+ * What works on runs is made twice: for records without values, as most are, and for the others. */
 #include "signals/compact_event.h"
 
 #include <assert.h>
@@ -41,14 +42,6 @@ static int64_t coarser_bucket(int64_t number, int64_t ratio)
     if (ratio == 24) return floor_divide(number, 24, &left);
     assert(ratio == 12 * 24);
     return floor_divide(number, 12 * 24, &left);
-}
-
-/* Where the runs are of one with these flags.  What works on runs is made twice: for records
- * without values, as most are, and for the others. */
-static ALWAYS_INLINE uint8_t *runs_with(const struct compact *compact, const struct layout *layout,
-                                        unsigned flags)
-{
-    return (uint8_t *)(uintptr_t)compact + runs_at(layout, flags);
 }
 
 /* Most records have few runs, which are moved before memmove would have found out how many. */

@@ -43,9 +43,16 @@ static inline size_t runs_at(const struct layout *layout, unsigned flags)
            (flags & COMPACT_VALUED ? 8 : 0) + (flags & COMPACT_EXTREMES ? 16 : 0);
 }
 
+/* The runs of one that has these flags, which the caller may know before. */
+static inline uint8_t *runs_with(const struct compact *compact, const struct layout *layout,
+                                 unsigned flags)
+{
+    return (uint8_t *)(uintptr_t)compact + runs_at(layout, flags);
+}
+
 static inline uint8_t *runs_of(const struct compact *compact, const struct layout *layout)
 {
-    return (uint8_t *)(uintptr_t)compact + runs_at(layout, compact_flags(compact));
+    return runs_with(compact, layout, compact_flags(compact));
 }
 
 static inline int64_t *decays_of(const struct compact *compact)
